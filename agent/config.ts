@@ -1,0 +1,148 @@
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { parse as parseYaml } from 'yaml'
+import { z } from 'zod'
+import { name } from '../shared/contract/segment.ts'
+import { AppError } from '../shared/error.ts'
+import { nearest } from '../shared/nearest.ts'
+
+const units: Record<string, number> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** `50GB`, `512 MiB` or a number of bytes. */
+const byteSize = z
+  .union([z.number(), z.string()])
+  .transform((value, context) => {
+    const match = /^([0-9]+(?:\.[0-9]+)?) *([kmgt]?i?b)?$/i.exec(String(value))
+    const factor = units[(match?.[2] ?? 'B').toUpperCase()]
+    if (match && factor) return Math.round(Number(match[1]) * factor)
+    context.addIssue({
+      code: 'custom',
+      message: 'a size is a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB',
+    })
+    return z.NEVER
+  })
+  .pipe(z.number().int().min(0))
+
+const port = z.number().int().min(0).max(65535)
+const hours = z
+  .string()
+  .regex(/^([01][0-9]|2[0-4]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9]$/, 'hours are written 22:00-06:00')
+
+export const streamPolicy = z.strictObject({
+  ring: z.enum(['off', 'on-demand', 'always']).default('on-demand'),
+  upload: z.enum(['recordings', 'always', 'never']).default('recordings'),
+})
+export type StreamPolicy = z.infer<typeof streamPolicy>
+
+const configSchema = z.strictObject({
+  http: z
+    .strictObject({
+      port: port.default(50001),
+      lan: z.boolean().default(false),
+      publicUrl: z.url().nullable().default(null),
+    })
+    .prefault({}),
+  phones: z
+    .strictObject({
+      allowWithoutToken: z.union([z.boolean(), z.array(z.union([z.ipv4(), z.ipv6()]))]).default(false),
+    })
+    .prefault({}),
+  streams: z.record(name, streamPolicy).default({}),
+  ring: z
+    .strictObject({
+      quota: byteSize.default(50e9),
+      segmentSeconds: z.number().int().min(1).max(110).default(60),
+      whenFull: z.enum(['overwrite', 'stop']).default('overwrite'),
+    })
+    .prefault({}),
+  cloud: z
+    .strictObject({
+      api: z.union([z.literal('local'), z.url({ protocol: /^https?$/ })]).default('local'),
+      token: z.string().min(16).nullable().default(null),
+      /** Bytes per second of uploads. */
+      bandwidth: byteSize.nullable().default(null),
+      hours: hours.nullable().default(null),
+    })
+    .prefault({}),
+})
+export type Config = z.infer<typeof configSchema>
+
+/** Checks a configuration. Throws InvalidArgument with one sentence per rule that is broken. */
+export function parseConfig(value: unknown): Config {
+  const result = configSchema.safeParse(value ?? {})
+  if (result.success) return result.data
+  const sentences = result.error.issues.map((issue) => sentence(issue))
+  throw new AppError('InvalidArgument', `configuration: ${sentences.join('; ')}`)
+}
+
+type Issue = z.core.$ZodIssue
+
+function sentence(issue: Issue): string {
+  const at = issue.path.join('.')
+  if (issue.code !== 'unrecognized_keys') return `${at || 'the file'}: ${issue.message}`
+  const known = knownKeys(issue.path)
+  return issue.keys
+    .map((key) => {
+      const near = nearest(key, known)
+      const hint = near ? `, did you mean "${near}"?` : `, known are ${known.join(', ')}`
+      return `unknown key "${[...issue.path, key].join('.')}"${hint}`
+    })
+    .join('; ')
+}
+
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  let schema: z.ZodType = configSchema
+  for (const part of path) {
+    schema = unwrap(schema)
+    if (schema instanceof z.ZodObject) schema = schema.shape[String(part)] as z.ZodType
+    else if (schema instanceof z.ZodRecord) schema = schema.valueType as z.ZodType
+  }
+  schema = unwrap(schema)
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
+    return unwrap(schema.unwrap() as z.ZodType)
+  return schema
+}
+
+/** Reads the YAML file, or gives the defaults when there is no file and none was asked for. */
+export async function readConfig(path: string | undefined): Promise<Config> {
+  if (path === undefined) return parseConfig({})
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new AppError('NotFound', `configuration: cannot read ${path}; give --config a file that exists`, {
+      cause,
+    })
+  }
+  try {
+    return parseConfig(parseYaml(text, { maxAliasCount: 20 }))
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : 'not YAML'
+    throw new AppError('InvalidArgument', `configuration: ${path} is not YAML: ${reason}`, { cause })
+  }
+}
+
+/** `--data`, then EDGEREEL_DATA, then the platform's state directory. */
+export function dataDirectory(option: string | undefined): string {
+  const given = option ?? process.env.EDGEREEL_DATA
+  if (given) return given
+  if (process.platform === 'win32') return join(process.env.LOCALAPPDATA ?? homedir(), 'edgereel')
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'edgereel')
+  return join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'edgereel')
+}

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { parseConfig } from '../../../agent/config.ts'
+
+test('gives the defaults of the contract', () => {
+  const config = parseConfig(undefined)
+  expect(config.http).toEqual({ port: 50001, lan: false, publicUrl: null })
+  expect(config.ring).toEqual({ quota: 50e9, segmentSeconds: 60, whenFull: 'overwrite' })
+  expect(config.cloud.api).toBe('local')
+})
+
+test.each([
+  ['50GB', 50e9],
+  ['1.5 GiB', 1.5 * 2 ** 30],
+  ['512MB', 512e6],
+  [1000, 1000],
+])('reads the size %s', (quota, sizeBytes) => {
+  expect(parseConfig({ ring: { quota } }).ring.quota).toBe(sizeBytes)
+})
+
+test.each([
+  ['an unknown key', { http: { prot: 1 } }, /unknown key "http.prot", did you mean "port"/],
+  ['an unknown section', { rings: {} }, /unknown key "rings", did you mean "ring"/],
+  ['a key that is like none', { http: { zzzzzzzz: 1 } }, /known are port, lan, publicUrl/],
+  [
+    'an unknown key of a stream',
+    { streams: { door: { uplod: 'never' } } },
+    /streams.door.uplod", did you mean "upload"/,
+  ],
+  ['a size that is none', { ring: { quota: 'much' } }, /ring.quota: a size is/],
+  ['a port that is none', { http: { port: 70000 } }, /http.port/],
+  ['a stream name that is a path', { streams: { '../x': {} } }, /streams/],
+  ['a scheme that cannot be spoken', { cloud: { api: 'ftp://x' } }, /cloud.api/],
+])('refuses %s', (_name, value, message) => {
+  expect(() => parseConfig(value)).toThrow(expect.objectContaining({ kind: 'InvalidArgument' }))
+  expect(() => parseConfig(value)).toThrow(message)
+})

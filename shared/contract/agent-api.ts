@@ -1,0 +1,209 @@
+import { z } from 'zod'
+import { name } from './segment.ts'
+
+/** Shapes of the agent's API (`/agent/v1`): what the page, the CLI and scripts send and get. Times in answers: wall ms. */
+
+const count = z.number().int().min(0)
+const wallMs = z.number().int()
+
+/** ISO 8601 with an offset, integer ms since the epoch, or `-30s` / `-5m` / `-1h` before now. */
+export const timeText = z.union([
+  z.number().int().min(0).max(8.64e15),
+  z.string().regex(/^-\d{1,6}(s|m|h)$/, 'a time like -30s'),
+  z.iso.datetime({ offset: true }),
+])
+export type TimeText = z.infer<typeof timeText>
+
+const relativeUnits = { s: 1000, m: 60_000, h: 3_600_000 } as const
+
+/** Wall ms of a `TimeText`. */
+export function parseTime(text: TimeText, nowMs: number): number {
+  if (typeof text === 'number') return text
+  const relative = /^-(\d+)([smh])$/.exec(text)
+  if (!relative) return Date.parse(text)
+  return nowMs - Number(relative[1]) * relativeUnits[relative[2] as 's' | 'm' | 'h']
+}
+
+export const ringPolicy = z.enum(['off', 'on-demand', 'always'])
+export type RingPolicy = z.infer<typeof ringPolicy>
+export const uploadPolicy = z.enum(['recordings', 'always', 'never'])
+export type UploadPolicy = z.infer<typeof uploadPolicy>
+
+export const streamSettings = z.strictObject({
+  source: z.string().min(1).max(2048).optional(),
+  ring: ringPolicy.optional(),
+  upload: uploadPolicy.optional(),
+})
+export type StreamSettings = z.infer<typeof streamSettings>
+
+export const streamInfo = z.object({
+  name,
+  /** `phone`, `rtmp`, …; absent for a configured stream that never ran. */
+  kind: z.string().optional(),
+  /** `live`: units come; `waiting`: the source is gone or has not come. */
+  state: z.enum(['live', 'waiting']),
+  source: z.string().optional(),
+  ring: ringPolicy,
+  upload: uploadPolicy,
+  video: z
+    .object({
+      codec: z.string(),
+      codecString: z.string(),
+      width: count,
+      height: count,
+      rotation: z.number().int(),
+    })
+    .optional(),
+  audio: z
+    .object({ codec: z.string(), codecString: z.string(), sampleRate: count, channels: count })
+    .optional(),
+  units: count,
+  bytes: count,
+  bitsPerSecond: z.number().min(0),
+  fps: z.number().min(0),
+  lastUnitAt: wallMs.optional(),
+  gaps: count,
+  viewers: count,
+  /** Ids of the open recordings that hold this stream. */
+  recordings: z.array(name),
+})
+export type StreamInfo = z.infer<typeof streamInfo>
+
+export const startRecording = z.strictObject({
+  streams: z.array(name).min(1).max(64),
+  from: timeText.optional(),
+  to: timeText.optional(),
+  durationSeconds: z
+    .number()
+    .positive()
+    .max(366 * 86_400)
+    .optional(),
+  title: z.string().max(200).optional(),
+  labels: z.array(z.string().max(64)).max(32).optional(),
+})
+
+export const recordingStarted = z.object({
+  id: name,
+  streams: z.array(
+    z.object({
+      name,
+      /** `recording`: units come; `waiting`: begins with the source; `armed`: begins at a time to come. */
+      state: z.enum(['recording', 'waiting', 'armed', 'closed']),
+      startsAt: wallMs,
+    }),
+  ),
+})
+export type RecordingStarted = z.infer<typeof recordingStarted>
+
+export const phoneInfo = z.object({
+  /** Names this phone in `phones/{id}/allow`; made by the agent. */
+  id: name,
+  model: z.string().max(100).optional(),
+  address: z.string(),
+  /** `waiting`: not yet allowed; `lost`: its connection is gone, its recording is held open for a while. */
+  state: z.enum(['waiting', 'ready', 'starting', 'capturing', 'lost']),
+  stream: name.optional(),
+  recording: name.optional(),
+  lastSeenAt: wallMs,
+  roundTripMs: z.number().min(0).optional(),
+  fps: z.number().min(0).optional(),
+  resolutions: z.array(z.object({ width: count, height: count })).optional(),
+  /** Refused packets by reason. */
+  refused: z.record(z.string(), count),
+  message: z.string().max(500).optional(),
+})
+export type PhoneInfo = z.infer<typeof phoneInfo>
+
+/** Ranges are the phone ingest's to judge (the seed takes a negative rate for the default). */
+export const startPhones = z.strictObject({
+  width: z.number().int().min(1).max(16_384).optional(),
+  height: z.number().int().min(1).max(16_384).optional(),
+  bitrateMb: z.number().positive().max(1000).optional(),
+  fps: z.number().int().min(-1000).max(1000).optional(),
+})
+export type StartPhones = z.infer<typeof startPhones>
+
+/** `sent` names every phone that was told, `started` those that answered, `failed` the rest and why. */
+export const phonesAnswer = z.object({
+  sent: z.array(name),
+  started: z.array(name),
+  failed: z.array(z.object({ name, reason: z.string(), reasonZh: z.string().optional() })),
+  recording: name.optional(),
+})
+export type PhonesAnswer = z.infer<typeof phonesAnswer>
+
+export const phonesStopped = z.object({
+  sent: z.array(name),
+  stopped: z.array(name),
+  failed: z.array(z.object({ name, reason: z.string(), reasonZh: z.string().optional() })),
+})
+export type PhonesStopped = z.infer<typeof phonesStopped>
+
+export const stats = z.object({
+  agent: name,
+  version: z.string(),
+  now: wallMs,
+  uptimeMs: z.number().min(0),
+  process: z.object({
+    cpuSeconds: z.number().min(0),
+    rssBytes: count,
+    eventLoopDelayP99Ms: z.number().min(0),
+  }),
+  streams: z.object({ live: count, waiting: count }),
+  viewers: count,
+  phones: z.object({ connected: count, waiting: count }),
+  ring: z
+    .object({
+      usedBytes: count,
+      quotaBytes: count,
+      freeBytes: count,
+      segments: count,
+      queueBytes: count,
+      /** What is wrong with the disk, in words; absent when nothing is. */
+      alarm: z.string().optional(),
+    })
+    .optional(),
+  upload: z
+    .object({
+      state: z.enum(['idle', 'working', 'waiting', 'off']),
+      pendingSegments: count,
+      pendingBytes: count,
+      message: z.string().optional(),
+    })
+    .optional(),
+})
+export type AgentStats = z.infer<typeof stats>
+
+export const role = z.enum(['viewer', 'publisher', 'operator', 'admin', 'device'])
+export type Role = z.infer<typeof role>
+
+export const createToken = z.strictObject({
+  name,
+  role,
+  /** The one stream that the token is good for; any when absent. */
+  stream: name.optional(),
+})
+export const tokenInfo = z.object({
+  id: z.string(),
+  name,
+  role,
+  stream: name.optional(),
+  createdAt: wallMs,
+  lastUsedAt: wallMs.optional(),
+})
+export type TokenInfo = z.infer<typeof tokenInfo>
+/** The only answer that ever holds the token itself. */
+export const tokenCreated = tokenInfo.extend({ token: z.string() })
+
+export const openSession = z.strictObject({ token: z.string().min(1).max(512) })
+export const sessionInfo = z.object({ subject: z.string(), role, stream: name.optional() })
+export type SessionInfo = z.infer<typeof sessionInfo>
+
+export const apiError = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    messageZh: z.string().optional(),
+    requestId: z.string(),
+  }),
+})

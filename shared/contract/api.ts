@@ -1,0 +1,170 @@
+import { z } from 'zod'
+import { gap, isName, name } from './segment.ts'
+import { task } from './task.ts'
+
+/** Bodies of the cloud API (CONTRACT.md, Cloud API). Times in answers are integer ms since the Unix epoch. */
+
+const ms = z.number().int()
+const cursor = z.string().max(2048)
+
+/** A time in a question: integer ms since the Unix epoch or ISO 8601 with an offset. */
+export const time = z
+  .union([
+    z.number().int(),
+    z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .transform(Number),
+    z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+  ])
+  .meta({ description: 'ISO 8601 with offset, or integer ms since the Unix epoch' })
+
+export const errorBody = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    messageZh: z.string().optional(),
+    requestId: z.string(),
+  }),
+})
+export type ErrorBody = z.infer<typeof errorBody>
+
+const exportFile = z.object({
+  part: z.number().int().min(0),
+  from: ms,
+  to: ms,
+  codec: z.string(),
+  width: z.number().int(),
+  height: z.number().int(),
+  mp4Bytes: z.number().int(),
+  sha256: z.string(),
+})
+export type ExportFile = z.infer<typeof exportFile>
+
+const recordingStreamBody = z.object({
+  name,
+  from: ms,
+  to: ms.nullable(),
+  units: z.number().int(),
+  gaps: z.array(gap),
+  segments: z.array(z.object({ epoch: z.number().int(), seq: z.number().int(), state: z.string() })),
+  clock: z
+    .object({ offsetMs: z.number(), boundMs: z.number(), source: z.enum(['device', 'arrival']) })
+    .optional(),
+  export: z.object({ task: z.string().optional(), files: z.array(exportFile) }),
+})
+
+/** `armed` and `open` are the agent's; a closed recording is `processing` until its files are there. */
+export const recordingStates = ['armed', 'open', 'processing', 'ready', 'failed'] as const
+
+const recordingHead = z.object({
+  id: name,
+  agent: name,
+  title: z.string().optional(),
+  labels: z.array(z.string()),
+  from: ms,
+  to: ms.nullable(),
+  createdAt: ms,
+  hold: z.boolean(),
+  state: z.enum(recordingStates),
+})
+
+export const recordingItem = recordingHead.extend({ streams: z.array(name) })
+export type RecordingItem = z.infer<typeof recordingItem>
+export const recordingDetail = recordingHead.extend({ streams: z.array(recordingStreamBody) })
+export type RecordingDetail = z.infer<typeof recordingDetail>
+
+export const recordingsQuery = z.strictObject({
+  stream: name.optional(),
+  from: time.optional(),
+  to: time.optional(),
+  /** Part of the title, case ignored. */
+  title: z.string().max(200).optional(),
+  label: z.string().max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(100).optional(),
+  cursor: cursor.optional(),
+})
+export const recordingsPage = z.object({ recordings: z.array(recordingItem), cursor: cursor.optional() })
+
+export const downloadQuery = z.strictObject({
+  stream: name.optional(),
+  part: z.coerce.number().int().min(0).max(10_000).optional(),
+  format: z.enum(['mp4', 'h264']).optional(),
+})
+export const streamQuery = z.strictObject({ stream: name.optional() })
+
+export const shareRequest = z.strictObject({ expiresInS: z.number().int().min(60).optional() })
+export const shareCreated = z.object({ id: z.string(), url: z.string(), expiresAt: ms })
+export const sharePath = z.object({ secret: z.string().regex(/^[A-Za-z0-9._-]{20,200}$/) })
+export const sharedRecording = recordingHead.omit({ agent: true, labels: true, hold: true }).extend({
+  streams: z.array(
+    z.object({
+      name,
+      playlist: z.string(),
+      files: z.array(exportFile.omit({ sha256: true }).extend({ download: z.string() })),
+    }),
+  ),
+})
+export type SharedRecording = z.infer<typeof sharedRecording>
+
+export const holdRequest = z.strictObject({ hold: z.boolean() })
+
+export const segmentsQuery = z.strictObject({
+  agent: name.optional(),
+  stream: name,
+  from: time,
+  to: time,
+  limit: z.coerce.number().int().min(1).max(1000).optional(),
+  cursor: cursor.optional(),
+})
+export const segmentItem = z.object({
+  agent: name,
+  stream: name,
+  epoch: z.number().int(),
+  seq: z.number().int(),
+  from: ms,
+  to: ms,
+  units: z.number().int(),
+  state: z.string(),
+  mp4Bytes: z.number().int().optional(),
+})
+export type SegmentItem = z.infer<typeof segmentItem>
+export const segmentsPage = z.object({ segments: z.array(segmentItem), cursor: cursor.optional() })
+
+export const gapItem = gap.extend({ agent: name, stream: name })
+export const gapsPage = z.object({ gaps: z.array(gapItem), cursor: cursor.optional() })
+
+export const exportRequest = z.strictObject({
+  agent: name.optional(),
+  streams: z.array(name).min(1).max(64),
+  from: time,
+  to: time,
+  title: z.string().max(200).optional(),
+})
+
+export const taskBody = task
+export const tasksQuery = z.strictObject({
+  status: z.enum(['PENDING', 'PROCESSING', 'FAILED']).optional(),
+  limit: z.coerce.number().int().min(1).max(100).optional(),
+  cursor: cursor.optional(),
+})
+export const tasksPage = z.object({ tasks: z.array(task), cursor: cursor.optional() })
+
+export const agentItem = z.object({
+  name,
+  version: z.string().optional(),
+  lastSeen: ms,
+  online: z.boolean(),
+  state: z.record(z.string(), z.unknown()),
+})
+export const agentsPage = z.object({ agents: z.array(agentItem), cursor: cursor.optional() })
+
+export const health = z.object({
+  status: z.enum(['ok', 'degraded']),
+  queues: z.record(z.string(), z.object({ waiting: z.number(), inFlight: z.number(), dead: z.number() })),
+})
+
+export const idPath = z.object({
+  id: z.string().refine(isName, 'an id is 1 to 64 of A-Z a-z 0-9 . _ -'),
+})
+export const empty = z.object({})

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { name } from './segment.ts'
+
+/** Bodies of the cloud API's part for agents (CONTRACT.md, Cloud API, "For agents"). The agent is the token's. */
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+const number = z.number().int().min(0)
+
+export const segmentFiles = ['h264', 'h265', 'aac', 'g711a', 'g711u', 'idx', 'json'] as const
+const file = z.strictObject({ ext: z.enum(segmentFiles), sizeBytes: number, sha256 })
+
+const segmentKey = z.object({ stream: name, epoch: number, seq: number })
+const segment = segmentKey.extend({ files: z.array(file).min(1).max(8) })
+export type SegmentToUpload = z.infer<typeof segment>
+
+export const segmentsMax = 50
+const batch = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(segmentsMax)
+
+/** Where one file goes: PUT it with exactly these headers until `expiresAt` (the cloud's clock). */
+const target = z.object({
+  key: z.string(),
+  url: z.string(),
+  headers: z.record(z.string(), z.string()),
+  expiresAt: z.number(),
+})
+export type UploadTarget = z.infer<typeof target>
+
+export const segmentsRequest = z.object({ segments: batch(segment) })
+export const segmentsResponse = z.object({
+  segments: z.array(segmentKey.extend({ files: z.array(target.extend({ ext: z.enum(segmentFiles) })) })),
+})
+
+/** `missing`: some file is not there; `stored`: all are, with my checksums; `mismatch`: another body has the key. */
+export const uploadStatuses = ['missing', 'stored', 'mismatch', 'muxed', 'quarantined'] as const
+export type UploadStatus = (typeof uploadStatuses)[number]
+
+export const statusRequest = z.object({ segments: batch(segment) })
+export const statusResponse = z.object({
+  segments: z.array(
+    segmentKey.extend({
+      status: z.enum(uploadStatuses),
+      /** Of `missing`: which files are there already. */
+      stored: z.array(z.enum(segmentFiles)),
+    }),
+  ),
+})
+
+const recordingRevision = z.object({ id: name, rev: z.number().int().min(1), sizeBytes: number, sha256 })
+
+/** Asked again after the PUT, it answers `stored`: the agent's confirmation. */
+export const recordingsRequest = z.object({ recordings: batch(recordingRevision) })
+export const recordingsResponse = z.object({
+  recordings: z.array(
+    z.object({
+      id: name,
+      rev: z.number().int(),
+      status: z.enum(['missing', 'stored', 'mismatch']),
+      target: target.optional(),
+    }),
+  ),
+})
+
+export const heartbeatRequest = z.object({
+  version: z.string().max(64),
+  /** Of the agent: streams, disk, upload. Kept as it is, at most 64 kB. */
+  state: z.record(z.string(), z.unknown()),
+})
+export type Heartbeat = z.infer<typeof heartbeatRequest>
+export const heartbeatResponse = z.object({
+  nowMs: z.number(),
+  config: z.record(z.string(), z.unknown()).optional(),
+})

@@ -1,0 +1,130 @@
+import type { Recording } from '../../shared/contract/recording.ts'
+import type { Gap, Manifest } from '../../shared/contract/segment.ts'
+import type { SegmentToUpload } from '../../shared/contract/upload-api.ts'
+import type { AccessUnit, AudioConfig, GapCause, VideoConfig } from '../../shared/media/access-unit.ts'
+
+/** What the rest of the agent sees of the ring. Wall times are integer ms since the Unix epoch. */
+
+export type SegmentKey = { stream: string; epoch: number; seq: number }
+
+/** All that recovery must know to seal the segment without the process that opened it. */
+export type SegmentHeader = SegmentKey & {
+  video?: VideoConfig
+  audio?: AudioConfig
+  /** Estimate at open; the manifest gets the one given to `seal`. */
+  wallOffsetMs: number
+  wallBoundMs: number
+  timeSource: 'device' | 'arrival'
+  /** Begins in mid-GOP, without copies from the GOP: decodable only after the segment before it. */
+  continues: boolean
+  /** The gap that ends where this segment begins, and any others since the last segment. */
+  gapBefore?: Gap
+  gaps?: Gap[]
+}
+
+export type SegmentEnd = {
+  reason: string
+  /** Timeline ms at which the last picture ends; absent: its own time plus the last spacing. */
+  endMs?: number
+  wallOffsetMs: number
+  wallBoundMs: number
+}
+
+export type WriteFailure = {
+  cause: Extract<GapCause, 'disk-full' | 'disk-error'>
+  /** Units of this segment that are kept; those appended after them are lost. */
+  written: number
+  /** Timeline ms of the end of what is kept; undefined when nothing is. */
+  keptToMs: number | undefined
+}
+
+export type SegmentWriter = {
+  readonly key: SegmentKey
+  /** Units that were taken, copies (`duplicate`) not counted; bytes of all of them. */
+  readonly units: number
+  readonly bytes: number
+  /** Set when the disk refused: nothing that is appended is kept any more; seal it and open another. */
+  readonly failure: WriteFailure | undefined
+  /** Copies the unit's bytes. `false`: the queue to the disk is full, or the disk refuses; nothing was taken. */
+  append(unit: AccessUnit, options?: { duplicate?: boolean }): boolean
+  /** A gap inside of the segment (missing sequence numbers and the like). */
+  gap(gap: Gap): void
+  /** Resolves when the manifest is durable; undefined when the segment held no unit and was removed. */
+  seal(end: SegmentEnd): Promise<Manifest | undefined>
+}
+
+/** A sealed segment as the index knows it. */
+export type SegmentRow = SegmentKey & {
+  from: number
+  to: number
+  /** Pictures, or audio frames where there is no video. */
+  units: number
+  sizeBytes: number
+  continues: boolean
+  uploaded: boolean
+  /** False: verified in the store and removed here. */
+  local: boolean
+}
+
+export type PendingSegment = SegmentToUpload & { from: number; to: number; sizeBytes: number }
+export type PendingRecording = { id: string; rev: number; sizeBytes: number; sha256: string }
+export type PendingUploads = {
+  /** Claimed segments and those of `always` streams, oldest first; files in the order of upload, manifest last. */
+  segments: PendingSegment[]
+  /** Revisions of closed recordings. */
+  recordings: PendingRecording[]
+  /** Of everything that waits, not only of what is listed. */
+  total: { segments: number; bytes: number }
+}
+
+export type RingStats = {
+  usedBytes: number
+  quotaBytes: number
+  freeBytes: number
+  segments: number
+  /** Bytes on their way to the disk. */
+  queueBytes: number
+  /** What is wrong with the disk, in words; absent when nothing is. */
+  alarm?: string
+}
+
+export type Unsubscribe = () => void
+
+export type Ring = AsyncDisposable & {
+  /** Set while the disk takes nothing (full, read-only, broken): `append` answers false. */
+  readonly blocked: WriteFailure['cause'] | undefined
+  /** Whether the queue to the disk has drained far enough to begin again after an overflow. */
+  readonly hasRoom: boolean
+  /** A number that no segment of this stream ever had: max(last + 1, wall ms). */
+  newEpoch(stream: string, nowMs: number): number
+  /** 0 when the stream is new. */
+  lastEpoch(stream: string): number
+  /** Where the stream ended if the last process died while it wrote; told once. */
+  takeCrashTail(stream: string): number | undefined
+  open(header: SegmentHeader): SegmentWriter
+  /** Sealed segments that overlap [from, to), oldest first. */
+  segments(range: { stream: string; from?: number; to?: number }): Promise<SegmentRow[]>
+  /** Known gaps that overlap [from, to), oldest first. */
+  gaps(range: { stream: string; from?: number; to?: number }): Promise<Gap[]>
+  /** Keeps a gap in the index. Gaps given to a segment need not be added. */
+  addGap(stream: string, gap: Gap): void
+  /** Durable when it resolves: tmp → fsync → rename → fsync directory → row. */
+  saveRecording(recording: Recording): Promise<void>
+  /** Newest first. */
+  recordings(): Promise<Recording[]>
+  recording(id: string): Promise<Recording | undefined>
+  pendingUploads(options: { limit: number }): Promise<PendingUploads>
+  /** Bytes of one file of a sealed segment; fewer than `length` at its end. `NotFound` when it is gone. */
+  read(key: SegmentKey, ext: string, offset: number, length: number): Promise<Uint8Array>
+  /** The file of the recording exactly as it is to be uploaded. */
+  readRecording(id: string): Promise<Uint8Array>
+  /** Call when the store has confirmed the checksums. Durable when it resolves; the bytes stay as a cache. */
+  markUploaded(done: { segments?: SegmentKey[]; recordings?: { id: string; rev: number }[] }): Promise<void>
+  setStreamPolicy(stream: string, policy: { upload: 'recordings' | 'always' | 'never' }): void
+  stats(): RingStats
+  onSealed(listener: (manifest: Manifest) => void): Unsubscribe
+  /** Something that was recorded, or should have been, is not there. */
+  onLost(listener: (stream: string, gap: Gap) => void): Unsubscribe
+  /** In words, `undefined` when all is well again. */
+  onAlarm(listener: (alarm: string | undefined) => void): Unsubscribe
+}

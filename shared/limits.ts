@@ -11,6 +11,13 @@ export const streamsMax = 1000 // One PC: 2 cores carry about 200 cameras; the r
 // --- Bitstreams
 export const nalUnitsPerUnitMax = 1024 // Level 6.2 allows 600 slices a picture.
 export const parameterSetBytesMax = 64 * KiB // avcC length fields are 16 bits.
+export const indexHeaderBytesMax = 512 * KiB // VPS, SPS and PPS at their bound, in hex; real ones are below 1 KiB.
+export const flvTagBytesMax = 12 * MiB // A 4K key frame at 100 Mb/s; the format itself ends at 16 MiB.
+export const amfBytesMax = 1 * MiB // onMetaData with the key frames of a long file; commands are below 4 KiB.
+export const amfDepthMax = 16 // onMetaData nests three deep; deeper must not reach the end of the stack.
+export const amfKeysMax = 1024 // Keys in one message: encoders send below 100; RELIABILITY.md C1 sends 10,000.
+export const amfValuesMax = 65_536 // Array elements included: a key frame every second for nine hours, two lists.
+export const mp4ReadBytesMax = 4 * MiB // One read of a movie's plan, unless one sample is larger.
 
 // --- Time
 export const clockJumpMs = 10_000 // A step of the device's clock this far ahead of arrival is a jump, not jitter.
@@ -43,6 +50,19 @@ export const phoneSequenceLate = 16 // A step back by at most this is a late pac
 export const gopCachePicturesMax = 4096 // RELIABILITY.md C9.
 export const gopCacheBytesMax = 32 * MiB // RELIABILITY.md C9.
 export const gopCacheMs = 30_000 // RELIABILITY.md C9.
+export const publisherGraceMs = 30_000 // A phone that changes its access point is back within this (RELIABILITY.md C16).
+export const audioOnlyAfterMs = 1000 // Sound alone for this long: the stream has no video that is about to come.
+
+// --- Live
+export const slabBytes = 256 * KiB // Half a second of 4 Mb/s; large enough that one viewer's write is one buffer.
+export const viewerWriteBytesMax = 512 * KiB // One write in flight: at 420 kb/s it is through before the stall limit.
+export const viewerLagBytesMax = 2 * MiB // RELIABILITY.md E1.
+export const viewerLagMsMax = 3000 // RELIABILITY.md E1.
+export const viewerStallMs = 10_000 // RELIABILITY.md E1: one write that takes longer ends the viewer.
+export const viewerEndMs = 5000 // Time for a viewer to take its last bytes before its socket is cut.
+export const viewersMax = 5000 // Sockets of one process, below the usual 8192 descriptors.
+export const keyFrameWaitMs = 10_000 // The longest key frame interval in common use.
+export const flvTimeMsMax = 2 ** 31 - 60_000 // Players read FLV times as signed 32 bits; viewers leave a minute before.
 
 // --- Ring
 export const ringQueueBytesMax = 64 * MiB // 8 s of 50 streams at 1.3 Mb/s while the disk stands still; then GOPs are dropped.
@@ -61,3 +81,41 @@ export const transactionRowsMax = 100 // DynamoDB's limit.
 export const transactionBytesMax = 4 * MiB // DynamoDB's limit.
 export const partitionKeyBytesMax = 2048 // DynamoDB's limit.
 export const sortKeyBytesMax = 1024 // DynamoDB's limit.
+
+// --- Upload
+export const uploadBatchMax = 50 // Segments a question: 30 kB of JSON (CONTRACT.md, Cloud API).
+export const uploadsAtOnceMax = 4 // Fills a line of 100 ms and 100 Mb/s; more only takes turns.
+export const uploadBackoffBaseMs = 1000 // Full jitter between 0 and this at the first failure.
+export const uploadBackoffMaxMs = 300_000 // Five minutes: a region's agents come back spread over it (RELIABILITY.md B12).
+export const uploadAuthRetryMs = 60_000 // A revoked device asks once a minute at most (RELIABILITY.md B9).
+export const uploadAbortsMax = 3 // After so many aborted attempts on one link the smallest goes first.
+export const uploadRefusalsMax = 5 // A segment that the store refuses so often is set aside, so that others pass.
+export const uploadIdleMs = 30_000 // The ring wakes the uploader; this is for a wake-up that was missed.
+export const unmuxedWatchMax = 10_000 // Confirmed segments that are asked for again until they are MP4: 2 MB of memory.
+export const unmuxedAskMs = 300_000 // Three questions within the 15 minutes after which the cloud queues again.
+export const heartbeatMs = 60_000 // An agent is shown offline after three of them.
+export const cloudConnectMs = 10_000 // A TCP handshake with two lost SYNs takes 3 s, TLS over a satellite 2 s.
+export const cloudIdleMs = 30_000 // A black-holed connection is noticed within it (RELIABILITY.md B3).
+export const cloudCallMs = 60_000 // A whole call of the API, however slowly its answer drips.
+export const cloudReplyBytesMax = 4 * MiB // 50 segments with four signed URLs of 1.5 kB each are 300 kB.
+
+// --- The HTTP door
+export const connectionsMax = 8000 // Viewers, phones and pages together; the process has 8192 descriptors or more.
+export const headerBytesMax = 16 * KiB // Cookies and a long query fit; a flood of headers does not.
+export const headersMs = 10_000 // RELIABILITY.md C5: a request line at one byte a second ends here.
+export const bodyMs = 10_000 // 1 MiB of JSON at 1 Mb/s.
+export const forwardIdleMs = 60_000 // A forwarded transfer that moves no byte for this long is dead.
+export const keepAliveMs = 10_000 // Idle connections of a page that went away.
+export const socketIdleMs = 15_000 // RELIABILITY.md C7; we ping at a third of it, and OkHttp answers by itself.
+export const socketMessagesPerSecond = 20_000 // 16 MiB of a phone's queue comes in one second as 1000 messages.
+export const socketSendBytesMax = 1 * MiB // Control messages are 200 bytes: a phone this far behind reads nothing.
+export const loginTriesPerMinute = 10 // By address (RELIABILITY.md H8).
+export const loginAddressesMax = 1000 // Remembered at once, oldest forgotten.
+export const loginCodeMs = 600_000 // The link that `up` prints.
+export const loginCodesMax = 16 // Unused links at once.
+export const sessionMs = 30 * 86_400_000 // A cookie of the page.
+export const tokensMax = 1000 // A person names each of them.
+export const profileSecondsMax = 60 // A profile of a minute is 10 MB.
+
+// --- Figures
+export const labelSetsMax = 200 // Per metric; the rest is counted as `other` (RELIABILITY.md H9).

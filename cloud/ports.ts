@@ -96,6 +96,8 @@ export type Queue = {
   receive(queue: QueueName, options: { max: number; visibilityS: number }): Promise<Received[]>
   extend(queue: QueueName, receipt: string, visibilityS: number): Promise<void>
   remove(queue: QueueName, receipt: string): Promise<void>
+  /** Moves a message to the dead letters now: its work has failed for ever. */
+  bury(queue: QueueName, receipt: string, body: string): Promise<void>
   deadLetters(
     queue: QueueName,
     cursor?: string,

@@ -119,3 +119,5 @@ export const profileSecondsMax = 60 // A profile of a minute is 10 MB.
 
 // --- Figures
 export const labelSetsMax = 200 // Per metric; the rest is counted as `other` (RELIABILITY.md H9).
+export const recordingRunsMax = 10_000 // 21 bytes each: fits a row beside the gaps.
+export const recordingRowGapsMax = 1000 // 70 bytes each; the recording's own file holds them all.

@@ -1,0 +1,187 @@
+import { z } from 'zod'
+import {
+  gap,
+  type Manifest,
+  name,
+  parseSegmentName,
+  type SegmentId,
+  segmentName,
+} from '../../shared/contract/segment.ts'
+import { segmentLookupSlackMs } from '../../shared/limits.ts'
+import type { Catalogue, Row } from '../ports.ts'
+import { freshJob, jobState, withWorkKeys } from './job-state.ts'
+import { clampWallMs, dayKey, daysBetween, timeKey } from './keys.ts'
+
+/**
+ * A segment in the archive; its `status` is that of its mux (SUCCESS: `media` is there; FAILED: quarantined).
+ *   pk `S#<agent>#<stream>#<day>`      sk `<start>#<epoch>-<seq>`
+ *   gsi1pk `S#<agent>#<stream>`        gsi1sk `<epoch>-<seq>`
+ */
+export const segmentRow = jobState.extend({
+  agent: name,
+  stream: name,
+  epoch: z.number().int(),
+  seq: z.number().int(),
+  /** Wall ms of the first shown picture and of the end of the last one. */
+  from: z.number(),
+  to: z.number(),
+  wallOffsetMs: z.number(),
+  wallBoundMs: z.number(),
+  timeSource: z.enum(['device', 'arrival']),
+  continues: z.boolean(),
+  video: z
+    .looseObject({
+      codec: z.enum(['h264', 'h265']),
+      codecString: z.string(),
+      width: z.number(),
+      height: z.number(),
+      units: z.number(),
+      sizeBytes: z.number(),
+    })
+    .optional(),
+  audio: z
+    .looseObject({ codec: z.string(), codecString: z.string(), units: z.number(), sizeBytes: z.number() })
+    .optional(),
+  gapBefore: gap.optional(),
+  /** The manifest's and those that the mux found (units whose bytes do not match their checksum). */
+  gaps: z.array(gap),
+  /** The MP4; `initBytes` is for EXT-X-MAP, `audio` says whether the sound is in it. */
+  media: z
+    .looseObject({
+      key: z.string(),
+      sizeBytes: z.number(),
+      sha256: z.string(),
+      initBytes: z.number(),
+      audio: z.boolean(),
+    })
+    .optional(),
+  /** Units that were left out because their bytes do not match their checksum. */
+  damagedUnits: z.number().int().optional(),
+  /** Object key of the JPEG, when there is one. */
+  thumbnail: z.string().optional(),
+  /** Wall ms when the raw pictures were deleted (their MP4 stays). */
+  rawDeletedAt: z.number().optional(),
+})
+export type SegmentRow = z.infer<typeof segmentRow>
+
+export function segmentKey(id: SegmentId, from: number): { pk: string; sk: string } {
+  const start = clampWallMs(from)
+  return {
+    pk: `S#${id.agent}#${id.stream}#${dayKey(start)}`,
+    sk: `${timeKey(start)}#${segmentName(id)}`,
+  }
+}
+
+/** The row of a segment that has just arrived and is not muxed yet. */
+export function newSegmentRow(manifest: Manifest, nowMs: number): SegmentRow & Row {
+  const { agent, stream, epoch, seq, from, to, video, audio } = manifest
+  return withWorkKeys({
+    ...segmentKey(manifest, from),
+    version: 0,
+    gsi1pk: `S#${agent}#${stream}`,
+    gsi1sk: segmentName(manifest),
+    ...freshJob(nowMs),
+    agent,
+    stream,
+    epoch,
+    seq,
+    from,
+    to,
+    wallOffsetMs: manifest.wallOffsetMs,
+    wallBoundMs: manifest.wallBoundMs,
+    timeSource: manifest.timeSource,
+    continues: manifest.continues,
+    ...(video && {
+      video: {
+        codec: video.codec,
+        codecString: video.codecString,
+        width: video.width,
+        height: video.height,
+        units: video.units,
+        sizeBytes: video.file.sizeBytes,
+      },
+    }),
+    ...(audio && {
+      audio: {
+        codec: audio.codec,
+        codecString: audio.codecString,
+        units: audio.units,
+        sizeBytes: audio.file.sizeBytes,
+      },
+    }),
+    ...(manifest.gapBefore && { gapBefore: manifest.gapBefore }),
+    gaps: manifest.gaps,
+  })
+}
+
+/** By its exact key; `from` is the manifest's. */
+export async function getSegment(
+  catalogue: Catalogue,
+  id: SegmentId,
+  from: number,
+): Promise<SegmentRow | undefined> {
+  const { pk, sk } = segmentKey(id, from)
+  const row = await catalogue.get(pk, sk)
+  return row && segmentRow.parse(row)
+}
+
+/** By its id alone, through GSI1: on AWS the answer may be a second old. */
+export async function findSegment(catalogue: Catalogue, id: SegmentId): Promise<SegmentRow | undefined> {
+  const sk = segmentName(id)
+  const { rows } = await catalogue.query({
+    index: 'gsi1',
+    pk: `S#${id.agent}#${id.stream}`,
+    from: sk,
+    to: sk,
+  })
+  return rows[0] && segmentRow.parse(rows[0])
+}
+
+type StreamRange = { agent: string; stream: string; from: number; to: number }
+
+/** Segments of a stream that overlap [from, to), oldest first. */
+export async function* segmentsBetween(catalogue: Catalogue, range: StreamRange): AsyncGenerator<SegmentRow> {
+  const first = clampWallMs(range.from - segmentLookupSlackMs)
+  const last = clampWallMs(range.to)
+  for (const day of daysBetween(first, last)) {
+    const bounds = { from: timeKey(first), to: `${timeKey(last)}~` }
+    for await (const row of allRows(catalogue, `S#${range.agent}#${range.stream}#${day}`, bounds)) {
+      const segment = segmentRow.parse(row)
+      if (segment.from < range.to && segment.to > range.from) yield segment
+    }
+  }
+}
+
+async function* allRows(catalogue: Catalogue, pk: string, bounds: { from: string; to: string }) {
+  let cursor: string | undefined
+  do {
+    const page = await catalogue.query({ pk, ...bounds, ...(cursor !== undefined && { cursor }) })
+    yield* page.rows
+    cursor = page.cursor
+  } while (cursor !== undefined)
+}
+
+/**
+ * The rows of exact segment ids, by name. The days around the range are asked first (consistent at once);
+ * what is not there (a wall clock that was set in between) through GSI1.
+ */
+export async function segmentsById(
+  catalogue: Catalogue,
+  range: StreamRange & { ids: readonly { epoch: number; seq: number }[] },
+): Promise<Map<string, SegmentRow>> {
+  const wanted = new Set(range.ids.map(segmentName))
+  const found = new Map<string, SegmentRow>()
+  const slack = segmentLookupSlackMs
+  const around = { ...range, from: range.from - slack, to: range.to + slack }
+  for await (const row of segmentsBetween(catalogue, around)) {
+    const key = segmentName(row)
+    if (wanted.has(key)) found.set(key, row)
+  }
+  for (const key of wanted) {
+    const id = parseSegmentName(key)
+    if (found.has(key) || !id) continue
+    const row = await findSegment(catalogue, { ...range, ...id })
+    if (row) found.set(key, row)
+  }
+  return found
+}

@@ -152,6 +152,10 @@ export const stats = z.object({
   streams: z.object({ live: count, waiting: count }),
   viewers: count,
   phones: z.object({ connected: count, waiting: count }),
+  /** Where phones and browsers reach this agent; `addresses` are host:port, loopback's only while `lan` is off. */
+  door: z
+    .object({ lan: z.boolean(), addresses: z.array(z.string()), allowWithoutToken: z.boolean() })
+    .optional(),
   ring: z
     .object({
       usedBytes: count,
@@ -161,6 +165,8 @@ export const stats = z.object({
       queueBytes: count,
       /** What is wrong with the disk, in words; absent when nothing is. */
       alarm: z.string().optional(),
+      /** How far back the ring reaches, per stream. */
+      reach: z.array(z.object({ stream: name, from: wallMs, to: wallMs, bytes: count })).optional(),
     })
     .optional(),
   upload: z
@@ -169,6 +175,7 @@ export const stats = z.object({
       pendingSegments: count,
       pendingBytes: count,
       message: z.string().optional(),
+      lastSuccessAt: wallMs.optional(),
     })
     .optional(),
 })

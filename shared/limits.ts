@@ -11,6 +11,11 @@ export const streamsMax = 1000 // One PC: 2 cores carry about 200 cameras; the r
 // --- Bitstreams
 export const nalUnitsPerUnitMax = 1024 // Level 6.2 allows 600 slices a picture.
 export const parameterSetBytesMax = 64 * KiB // avcC length fields are 16 bits.
+export const parameterSetsBytesMax = 256 * KiB // All of one stream: 32 SPS and 255 PPS of the usual 10 to 60 bytes are 16 kB.
+export const pictureSideMax = 16_896 // Level 6.2 of both codecs, √(8 × its largest picture), in whole macroblocks.
+export const reorderDepthMax = 16 // Largest decoded picture buffer of both codecs.
+export const sampleRateMax = 192_000 // Twice the largest sample rate that has an index in AAC.
+export const adtsFramesMax = 1_000_000 // Six hours of sound at 48 kHz in one file.
 export const indexHeaderBytesMax = 512 * KiB // VPS, SPS and PPS at their bound, in hex; real ones are below 1 KiB.
 export const flvTagBytesMax = 12 * MiB // A 4K key frame at 100 Mb/s; the format itself ends at 16 MiB.
 export const amfBytesMax = 1 * MiB // onMetaData with the key frames of a long file; commands are below 4 KiB.

@@ -1,0 +1,203 @@
+#!/usr/bin/env node
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Command, CommanderError } from 'commander'
+import { AppError } from '../shared/error.ts'
+import { type GetOptions, get, type ListOptions, list, share, tasks } from './cli/archive.ts'
+import { type DoctorOptions, doctor } from './cli/doctor.ts'
+import { createOutput, type Output } from './cli/output.ts'
+import { phonesStart, phonesStop, recordStart, recordStop, status, streams } from './cli/record.ts'
+import { findServer, type Server, type ServerOptions } from './cli/server.ts'
+import { type SimOptions, simulatePhone } from './cli/sim.ts'
+import { createToken, listTokens, revokeToken } from './cli/token.ts'
+import { type UpOptions, up } from './cli/up.ts'
+import { errorSentence, inLanguage } from './cli/words.ts'
+
+// Exit codes of the contract: 0 done, 1 failed, 2 wrong use, 3 already running on this data directory.
+const exitOfKind: Partial<Record<AppError['kind'], number>> = { InvalidArgument: 2 }
+
+const program = new Command('edgereel')
+  .description(
+    inLanguage({
+      en: 'records cameras at the edge and keeps them in the cloud',
+      zh: '在边缘录制摄像机，并存入云端',
+    }),
+  )
+  .exitOverride()
+  .showSuggestionAfterError()
+
+/** A command that talks to a running edgereel. */
+function client(parent: Command, usage: string, en: string, zh: string): Command {
+  return parent
+    .command(usage)
+    .description(inLanguage({ en, zh }))
+    .option('--data <dir>', 'data directory of the running edgereel')
+    .option('--port <n>', 'its HTTP port on this machine')
+    .option('--api <url>', 'its address (EDGEREEL_API)')
+    .option('--token <token>', 'a token (EDGEREEL_TOKEN)')
+    .option('--json', 'one JSON value on stdout')
+}
+
+type Action<Arguments extends unknown[]> = (
+  server: Server,
+  output: Output,
+  ...args: Arguments
+) => Promise<void>
+
+/** Commander calls an action with the arguments, then the options, then the command. */
+function served<Arguments extends unknown[]>(action: Action<Arguments>) {
+  return async (...args: unknown[]) => {
+    const options = args.at(-2) as ServerOptions & { json?: boolean }
+    const server = await findServer(options)
+    await action(server, createOutput(options.json ?? false), ...(args.slice(0, -1) as Arguments))
+  }
+}
+
+function addServices(): void {
+  const service = (name: string, en: string, zh: string) =>
+    program
+      .command(name)
+      .description(inLanguage({ en, zh }))
+      .option('--data <dir>', 'data directory (EDGEREEL_DATA)')
+      .option('--config <file>', 'configuration, YAML')
+  service('up', 'agent and cloud on this machine', '在本机运行边缘代理和云端')
+    .option('--port <n>', 'HTTP port')
+    .option('--lan', 'listen on the network, not on this machine only')
+    .option('--demo', 'with a simulated phone')
+    .action(async (options: UpOptions) => process.exit(await up(options)))
+  service('agent', 'the agent alone', '仅运行边缘代理')
+    .option('--port <n>', 'HTTP port')
+    .option('--lan', 'listen on the network, not on this machine only')
+    .action((options: UpOptions) => runModule('main.ts', options))
+  service('cloud', 'the local cloud alone', '仅运行本地云端').action((options: UpOptions) =>
+    runModule('../cloud/local/main.ts', options),
+  )
+  service('doctor', 'looks at what this machine lacks', '检查本机缺少什么')
+    .option('--fix', 'mend what can be mended')
+    .option('--json', 'one JSON value on stdout')
+    .action(async (options: DoctorOptions & { json?: boolean }) =>
+      process.exit(await doctor(createOutput(options.json ?? false), options)),
+    )
+}
+
+/** Agent and cloud are processes of their own, also when they run alone: signals pass through to them. */
+async function runModule(module: string, options: UpOptions): Promise<void> {
+  const args = Object.entries(options).flatMap(([key, value]) =>
+    value === true ? [`--${key}`] : [`--${key}`, String(value)],
+  )
+  const child = spawn(process.execPath, [fileURLToPath(new URL(module, import.meta.url)), ...args], {
+    stdio: 'inherit',
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+  const [code] = (await once(child, 'exit')) as [number | null]
+  process.exit(code ?? 1)
+}
+
+function addAgentCommands(): void {
+  const record = program
+    .command('record')
+    .description(inLanguage({ en: 'starts and stops recordings', zh: '开始和停止录像' }))
+  client(record, 'start <name...>', 'records one or more streams', '录制一个或多个流')
+    .option('--from <time>', 'ISO 8601, ms since the epoch, or -30s')
+    .option('--for <seconds>', 'stops by itself')
+    .option('--title <text>')
+    .action(served(recordStart))
+  client(record, 'stop <id>', 'ends a recording', '结束录像').action(served(recordStop))
+  const phones = program
+    .command('phones')
+    .description(inLanguage({ en: 'starts and stops all phones', zh: '开始和停止所有手机' }))
+  client(
+    phones,
+    'start [words...]',
+    'all phones: [w:h] [Mb] [fps]',
+    '所有手机：[宽:高] [码率 Mb] [帧率]',
+  ).action(served(phonesStart))
+  client(phones, 'stop', 'all phones', '所有手机').action(served(phonesStop))
+  client(program, 'streams', 'what is there now', '当前的流').action(served(streams))
+  client(program, 'status', 'disk, upload, health', '磁盘、上传、健康状态').action(served(status))
+  const token = program.command('token').description(inLanguage({ en: 'who may do what', zh: '访问权限' }))
+  client(token, 'create <name>', 'a new token, shown once', '新令牌，仅显示一次')
+    .requiredOption('--role <role>', 'viewer, publisher, operator or admin')
+    .option('--stream <name>', 'good for this stream only')
+    .action(served(createToken))
+  client(token, 'ls', 'all tokens', '所有令牌').action(served(listTokens))
+  client(token, 'revoke <id>', 'ends a token', '撤销令牌').action(served(revokeToken))
+}
+
+function addArchiveCommands(): void {
+  client(program, 'ls', 'recordings, newest first', '录像列表，最新在前')
+    .option('--stream <name>')
+    .option('--from <time>')
+    .option('--to <time>')
+    .option('--title <text>')
+    .option('--label <text>')
+    .option('--limit <n>')
+    .action(
+      served((server, output, options: ListOptions & ServerOptions & { json?: boolean }) =>
+        list(server, output, listFilters(options)),
+      ),
+    )
+  client(program, 'get <id>', 'downloads a recording', '下载录像')
+    .option('-o, --output <file>')
+    .option('--stream <name>')
+    .option('--format <format>', 'mp4 or h264', 'mp4')
+    .action(served((server, output, id: string, options: GetOptions) => get(server, output, id, options)))
+  client(program, 'share <id>', 'a link that can be revoked', '可撤销的分享链接')
+    .option('--for <seconds>', 'how long it is good')
+    .action(
+      served((server, output, id: string, options: { for?: string }) => share(server, output, id, options)),
+    )
+  client(program, 'tasks [id]', 'work of the cloud', '云端任务')
+    .option('--watch', 'until it ends')
+    .action(
+      served((server, output, id: string | undefined, options: { watch?: boolean }) =>
+        tasks(server, output, id, options),
+      ),
+    )
+}
+
+/** Of the options only those that filter the list go to the server. */
+function listFilters({ stream, from, to, title, label, limit }: ListOptions): ListOptions {
+  return JSON.parse(JSON.stringify({ stream, from, to, title, label, limit })) as ListOptions
+}
+
+function addSimulators(): void {
+  const sim = program
+    .command('sim')
+    .description(inLanguage({ en: 'cameras that are not there', zh: '模拟摄像机' }))
+  sim
+    .command('phone')
+    .description(
+      inLanguage({
+        en: 'a phone that plays a file or the built-in clip with its true times',
+        zh: '按真实时间播放文件或内置片段的手机',
+      }),
+    )
+    .option('--url <url>', 'address of /android-cam', 'ws://127.0.0.1:50001/android-cam')
+    .option('--token <token>', 'publisher token')
+    .option('--file <file>', '.mp4, .mov, .mkv, .264, .h264')
+    .option('--clock <clock>', 'stamps since boot, or since 1970: boot or epoch', 'boot')
+    .option('--fps <n>', 'of a .264 without times')
+    .option('--model <name>', 'what it calls itself')
+    .option('--count <n>', 'how many phones', '1')
+    .option('--once', 'plays the file once as one capture, then ends')
+    .action((options: SimOptions) => simulatePhone(options))
+}
+
+addServices()
+addAgentCommands()
+addArchiveCommands()
+addSimulators()
+
+try {
+  await program.parseAsync()
+} catch (cause) {
+  if (cause instanceof CommanderError) process.exit(cause.exitCode === 0 ? 0 : 2)
+  const error = AppError.from(cause)
+  process.stderr.write(`edgereel: ${errorSentence(error)}\n`)
+  if (error.kind === 'Internal' && error.cause instanceof Error && process.env.EDGEREEL_LOG === 'debug') {
+    process.stderr.write(`${error.cause.stack}\n`)
+  }
+  process.exit(exitOfKind[error.kind] ?? 1)
+}

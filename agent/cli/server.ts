@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, kindOfStatus } from '../../shared/error.ts'
+import { dataDirectory } from '../config.ts'
+import { failure } from './words.ts'
+
+/** How a client command finds its server; the options that every such command takes. */
+export type ServerOptions = { data?: string; port?: string; api?: string; token?: string }
+
+/** A running edgereel, spoken to over HTTP. */
+export type Server = {
+  base: URL
+  /** JSON in, JSON out. Errors are AppError with the server's own sentence. */
+  call<Answer>(method: string, path: string, body?: unknown): Promise<Answer>
+  /** The response itself, redirects followed, for downloads. */
+  fetch(path: string): Promise<Response>
+}
+
+const requestTimeoutMs = 60_000 // The longest answer is `phones start`, which waits for every phone.
+
+/** `--api`, then EDGEREEL_API, then this machine's port; the token likewise, then the data directory's admin.token. */
+export async function findServer(options: ServerOptions): Promise<Server> {
+  const api = options.api ?? process.env.EDGEREEL_API
+  const data = dataDirectory(options.data)
+  const base = new URL(api ?? `http://127.0.0.1:${options.port ?? (await runningPort(data)) ?? 50001}`)
+  const token = options.token ?? process.env.EDGEREEL_TOKEN ?? (api ? undefined : await adminToken(data))
+  const headers = token ? { authorization: `Bearer ${token}` } : {}
+  return {
+    base,
+    call: (method, path, body) => call(base, headers, method, path, body),
+    fetch: (path) => request(new URL(path, base), { headers }),
+  }
+}
+
+/** `up` writes where it listens, so that `--port` need not be given again. */
+async function runningPort(data: string): Promise<string | undefined> {
+  return readFile(join(data, 'port'), 'utf8').then(
+    (text) => text.trim(),
+    () => undefined,
+  )
+}
+
+async function adminToken(data: string): Promise<string | undefined> {
+  return readFile(join(data, 'admin.token'), 'utf8').then(
+    (text) => text.trim(),
+    () => undefined,
+  )
+}
+
+async function call<Answer>(
+  base: URL,
+  headers: Record<string, string>,
+  method: string,
+  path: string,
+  body: unknown,
+) {
+  const json = body === undefined ? {} : { body: JSON.stringify(body) }
+  const response = await request(new URL(path, base), {
+    method,
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...json,
+  })
+  const text = await response.text()
+  return (text ? parseJson(text, base) : undefined) as Answer
+}
+
+async function request(url: URL, init: RequestInit): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(requestTimeoutMs) })
+  } catch (cause) {
+    throw failure(
+      'Unavailable',
+      {
+        en: `no answer from ${url.origin}: start edgereel there (edgereel up), or name the server with --port or --api`,
+        zh: `${url.origin} 没有应答：请先启动 edgereel（edgereel up），或用 --port、--api 指定服务器`,
+      },
+      { cause },
+    )
+  }
+  if (!response.ok) throw await refusal(response)
+  return response
+}
+
+async function refusal(response: Response): Promise<AppError> {
+  type Body = { error?: { message?: string; messageZh?: string } }
+  const body = (await response.json().catch(() => ({}))) as Body
+  const message = body.error?.message ?? `the server answered ${response.status}`
+  const zh = body.error?.messageZh
+  const hint =
+    response.status === 401 ? ': give --token, or --data with the directory of the running edgereel' : ''
+  return new AppError(kindOfStatus(response.status), `${message}${hint}`, zh ? { zh } : {})
+}
+
+function parseJson(text: string, base: URL): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw failure(
+      'Unavailable',
+      {
+        en: `what answers at ${base.origin} is not edgereel; check --api`,
+        zh: `${base.origin} 的应答不是 edgereel，请检查 --api`,
+      },
+      { cause },
+    )
+  }
+}

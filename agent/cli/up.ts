@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createLog } from '../../shared/node/log.ts'
+import { stopSignal } from '../../shared/node/stop-signal.ts'
+import { dataDirectory, readConfig } from '../config.ts'
+import { Child, type Ready } from './child.ts'
+import { runDemo } from './demo.ts'
+import { inLanguage } from './words.ts'
+
+export type UpOptions = { data?: string; config?: string; port?: string; lan?: boolean; demo?: boolean }
+
+/**
+ * The supervisor of an agent and its local cloud. Either may die and is started again without the other's loss.
+ * Prints `ready <address>` once both listen. Resolves with the exit code.
+ */
+export async function up(options: UpOptions): Promise<number> {
+  const log = createLog('up')
+  const config = await readConfig(options.config)
+  const data = resolve(dataDirectory(options.data))
+  await prepare(data)
+
+  const signal = stopSignal()
+  const fatal = Promise.withResolvers<number>()
+  const agentReady = Promise.withResolvers<Ready>()
+  const cloudReady = Promise.withResolvers<Ready>()
+  await using children = new AsyncDisposableStack()
+
+  const childOf = (
+    name: 'agent' | 'cloud',
+    module: string,
+    ready: PromiseWithResolvers<Ready>,
+    nice: number,
+  ) =>
+    new Child({
+      name,
+      module,
+      args: argumentsOf(name, data, options),
+      nice,
+      log,
+      onReady: ready.resolve,
+      onFatal: fatal.resolve,
+    })
+
+  // The agent first: it takes the lock of the data directory. Closed last in, first out: the cloud outlives
+  // the agent, so that what the agent seals while it stops can still be told to it.
+  const agent = childOf('agent', 'agent/main.ts', agentReady, 0)
+  const stopped = once(signal, 'abort').then(() => 0)
+  const started = await Promise.race([agentReady.promise, fatal.promise, stopped])
+  if (config.cloud.api === 'local' && typeof started !== 'number') {
+    children.use(childOf('cloud', 'cloud/local/main.ts', cloudReady, 10))
+  } else cloudReady.resolve({ ready: true })
+  children.use(agent)
+  if (typeof started === 'number') return started
+
+  const both = await Promise.race([cloudReady.promise, fatal.promise, stopped])
+  if (typeof both === 'number') return both
+  process.stdout.write(`ready ${started.page}\n`)
+  if (options.demo) {
+    const demo = runDemo({
+      data,
+      port: started.port ?? config.http.port,
+      lan: options.lan ?? config.http.lan,
+      signal,
+    })
+    demo.catch((error: unknown) => log.error({ err: error }, 'the demonstration ended'))
+  }
+  const code = await Promise.race([fatal.promise, stopped])
+  log.info(inLanguage({ en: 'stopping: sealing what is open', zh: '正在停止：封存未完成的片段' }))
+  return code
+}
+
+function argumentsOf(name: 'agent' | 'cloud', data: string, options: UpOptions): string[] {
+  const shared = ['--data', data, ...(options.config ? ['--config', resolve(options.config)] : [])]
+  if (name === 'cloud') return shared
+  return [...shared, ...(options.port ? ['--port', options.port] : []), ...(options.lan ? ['--lan'] : [])]
+}
+
+/** The directory and the secret by which agent and cloud on one PC know each other. */
+async function prepare(data: string): Promise<void> {
+  await mkdir(data, { recursive: true, mode: 0o700 })
+  const path = join(data, 'internal.token')
+  const known = await readFile(path, 'utf8').catch(() => '')
+  if (known.trim().length >= 32) return
+  await writeFile(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+  await chmod(path, 0o600)
+}

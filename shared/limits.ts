@@ -69,6 +69,14 @@ export const viewersMax = 5000 // Sockets of one process, below the usual 8192 d
 export const keyFrameWaitMs = 10_000 // The longest key frame interval in common use.
 export const flvTimeMsMax = 2 ** 31 - 60_000 // Players read FLV times as signed 32 bits; viewers leave a minute before.
 
+// --- Recordings
+export const recordingsOpenMax = 1000 // As many as there may be streams.
+export const recordingStreamsMax = 64 // The contract's bound on one claim.
+export const recordingGapsMax = 10_000 // Of one stream of one recording; more are joined with their neighbours.
+export const recordingSlackMs = 2000 // A session's ends snap to a segment's ends this near: arrival jitter, not pictures.
+export const recordingCloseMs = 15_000 // A close waits this long for the recorder's last segment, then states what is there.
+export const recordingSaveRetryMs = 5000 // A closed recording that the disk refused is written again this often.
+
 // --- Ring
 export const ringQueueBytesMax = 64 * MiB // 8 s of 50 streams at 1.3 Mb/s while the disk stands still; then GOPs are dropped.
 export const syncEveryMs = 500 // A 1 s timer cannot promise a tail of 1 s (RELIABILITY.md, durability).
@@ -97,7 +105,7 @@ export const uploadAbortsMax = 3 // After so many aborted attempts on one link t
 export const uploadRefusalsMax = 5 // A segment that the store refuses so often is set aside, so that others pass.
 export const uploadIdleMs = 30_000 // The ring wakes the uploader; this is for a wake-up that was missed.
 export const unmuxedWatchMax = 10_000 // Confirmed segments that are asked for again until they are MP4: 2 MB of memory.
-export const unmuxedAskMs = 300_000 // Three questions within the 15 minutes after which the cloud queues again.
+export const unmuxedAskMs = 960_000 // A minute after the 15 after which the cloud queues again: one question for most segments.
 export const heartbeatMs = 60_000 // An agent is shown offline after three of them.
 export const cloudConnectMs = 10_000 // A TCP handshake with two lost SYNs takes 3 s, TLS over a satellite 2 s.
 export const cloudIdleMs = 30_000 // A black-holed connection is noticed within it (RELIABILITY.md B3).
@@ -124,5 +132,13 @@ export const profileSecondsMax = 60 // A profile of a minute is 10 MB.
 
 // --- Figures
 export const labelSetsMax = 200 // Per metric; the rest is counted as `other` (RELIABILITY.md H9).
+export const queueBodyBytesMax = 256 * KiB // SQS's limit.
+export const messageDelaySMax = 900 // SQS's limit.
+export const receiveCountMax = 10 // Throttling counts here too; attempts of a job are counted in its row.
+export const deadLetterDaysMax = 14 // As the AWS queues keep them.
+export const objectKeyBytesMax = 512 // S3 allows 1024; with a data directory before it a path stays below 4096.
+export const listPageKeysMax = 1000 // S3's page.
+export const presignPutSMax = 900 // RELIABILITY.md H7.
+export const presignGetSMax = 300 // DESIGN.md, Cloud: a fresh URL for each request.
 export const recordingRunsMax = 10_000 // 21 bytes each: fits a row beside the gaps.
 export const recordingRowGapsMax = 1000 // 70 bytes each; the recording's own file holds them all.

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { uploadBatchMax } from '../limits.ts'
 import { name } from './segment.ts'
 
 /** Bodies of the cloud API's part for agents (CONTRACT.md, Cloud API, "For agents"). The agent is the token's. */
@@ -13,8 +14,7 @@ const segmentKey = z.object({ stream: name, epoch: number, seq: number })
 const segment = segmentKey.extend({ files: z.array(file).min(1).max(8) })
 export type SegmentToUpload = z.infer<typeof segment>
 
-export const segmentsMax = 50
-const batch = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(segmentsMax)
+const batch = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(uploadBatchMax)
 
 /** Where one file goes: PUT it with exactly these headers until `expiresAt` (the cloud's clock). */
 const target = z.object({

@@ -1,0 +1,24 @@
+import type { SegmentToUpload } from '../../shared/contract/upload-api.ts'
+
+export type SegmentRef = { stream: string; epoch: number; seq: number }
+export type PendingSegment = SegmentToUpload & { sizeBytes: number }
+export type PendingRecording = { id: string; rev: number; sizeBytes: number; sha256: string }
+
+/** What the uploader needs of the ring. `main.ts` joins them. */
+export type UploadSource = {
+  /** Sealed and not confirmed, oldest first; files in the order of upload, the manifest last. */
+  pendingUploads(options: { limit: number }): Promise<{
+    segments: PendingSegment[]
+    recordings: PendingRecording[]
+    total: { segments: number; bytes: number }
+  }>
+  /** Fewer bytes than asked only at the end of the file; `NotFound` when it was recycled meanwhile. */
+  read(segment: SegmentRef, ext: string, offset: number, length: number): Promise<Uint8Array>
+  readRecording(id: string): Promise<Uint8Array>
+  /** Durable when it resolves: from now on the ring may delete them. */
+  markUploaded(done: { segments?: SegmentRef[]; recordings?: { id: string; rev: number }[] }): Promise<void>
+}
+
+export function refName(segment: SegmentRef): string {
+  return `${segment.stream}/${segment.epoch}-${segment.seq}`
+}

@@ -1,0 +1,227 @@
+import { AppError } from '../../shared/error.ts'
+import {
+  heartbeatMs,
+  uploadAuthRetryMs,
+  uploadBackoffMaxMs,
+  uploadBatchMax,
+  uploadIdleMs,
+} from '../../shared/limits.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import { backoffMs, type Random, UploadWindow } from './backoff.ts'
+import { createPace, parseHours, withinHours } from './bandwidth.ts'
+import { createCloudApi } from './cloud-api.ts'
+import type { CloudClient } from './cloud-client.ts'
+import { isCertificateError, replyOf } from './exchange.ts'
+import type { UploadSource } from './source.ts'
+import { UnmuxedWatch } from './unmuxed-watch.ts'
+import { UploadPass } from './upload-pass.ts'
+import { uploadRecordings } from './upload-recordings.ts'
+
+/** `paused`: outside of the hours; `throttled`: the cloud asks for patience; `refused`: it answers, but not well. */
+export type UploadState = 'ok' | 'paused' | 'offline' | 'certificate' | 'throttled' | 'auth' | 'refused'
+
+export type UploadStatusReport = {
+  state: UploadState
+  pending: number
+  pendingBytes: number
+  /** Wall ms of the last good answer of the cloud. */
+  lastSuccessMs: number | undefined
+  /** The cloud's clock minus ours, ms. */
+  skewMs: number
+  /** Segments and recordings that are kept here because the cloud will not have them. */
+  setAside: number
+  error?: { message: string; messageZh?: string }
+}
+
+export type UploaderOptions = {
+  source: UploadSource
+  /** Its own: it is closed with the uploader. */
+  client: CloudClient
+  clock: Clock
+  random: Random
+  /** Bytes per second; null: as fast as it goes. */
+  bandwidth: number | null
+  /** `22:00-06:00` local time; null: always. */
+  hours: string | null
+  version: string
+  /** What the cloud is told every minute (streams, disk). */
+  agentState: () => Record<string, unknown>
+  /** Something will not get to the cloud without a person. */
+  onAlarm: (error: AppError) => void
+}
+
+export type Uploader = AsyncDisposable & {
+  /** Call when a segment or a recording was sealed: nothing waits for a timer. */
+  wake(): void
+  status(): UploadStatusReport
+}
+
+export function startUploader(options: UploaderOptions): Uploader {
+  const loop = new UploadLoop(options)
+  const running = Promise.all([loop.run(), loop.runHeartbeat()])
+  return {
+    wake: () => loop.wake(),
+    status: () => loop.status(),
+    async [Symbol.asyncDispose]() {
+      loop.stop()
+      await running
+      options.client[Symbol.dispose]()
+    },
+  }
+}
+
+class UploadLoop {
+  readonly #options: UploaderOptions
+  readonly #stop = new AbortController()
+  readonly #api: ReturnType<typeof createCloudApi>
+  readonly #pace: ReturnType<typeof createPace>
+  readonly #hours: ReturnType<typeof parseHours> | null
+  readonly #pass: UploadPass
+  readonly #watch: UnmuxedWatch
+  readonly #recordingsAside = new Set<string>()
+  #woken = Promise.withResolvers<void>()
+  #failures = 0
+  #error: AppError | undefined
+  #pending = { segments: 0, bytes: 0 }
+  #setAside = 0
+  #lastSuccessMs: number | undefined
+
+  constructor(options: UploaderOptions) {
+    this.#options = options
+    this.#api = createCloudApi(options.client)
+    this.#pace = createPace(options.bandwidth, options.clock)
+    this.#hours = options.hours === null ? null : parseHours(options.hours)
+    this.#watch = new UnmuxedWatch(options.clock, options.onAlarm)
+    this.#pass = new UploadPass({
+      source: options.source,
+      read: options.source.read,
+      client: options.client,
+      api: this.#api,
+      pace: this.#pace,
+      window: new UploadWindow(),
+      mayUpload: () => withinHours(this.#hours, options.clock.nowMs()),
+      onSetAside: this.#onSetAside,
+      onStored: (segment) => this.#watch.add(segment),
+    })
+  }
+
+  wake(): void {
+    this.#woken.resolve()
+  }
+
+  stop(): void {
+    this.#stop.abort(new AppError('Cancelled', 'The agent is stopping.'))
+  }
+
+  status(): UploadStatusReport {
+    const error = this.#error
+    const zh = error?.messageZh === undefined ? {} : { messageZh: error.messageZh }
+    return {
+      state: this.#state(),
+      pending: this.#pending.segments,
+      pendingBytes: this.#pending.bytes,
+      lastSuccessMs: this.#lastSuccessMs,
+      skewMs: this.#options.client.skewMs,
+      setAside: this.#setAside,
+      ...(error ? { error: { message: error.message, ...zh } } : {}),
+    }
+  }
+
+  #state(): UploadState {
+    if (this.#error) return stateOf(this.#error)
+    const paused = this.#pending.segments > 0 && !withinHours(this.#hours, this.#options.clock.nowMs())
+    return paused ? 'paused' : 'ok'
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      try {
+        if (this.#error && stateOf(this.#error) === 'auth') await this.#beat() // The one question a minute.
+        const confirmed = await this.#runOnce()
+        this.#succeeded(confirmed > 0)
+        if (confirmed === 0) await this.#waitForWork()
+      } catch (cause) {
+        if (signal.aborted) return
+        await this.#waitAfter(AppError.from(cause))
+      }
+    }
+  }
+
+  /** Recordings, then one batch of segments. Answers how many were confirmed; 0: nothing more to do now. */
+  async #runOnce(): Promise<number> {
+    const { source, client } = this.#options
+    const { signal } = this.#stop
+    this.#woken = Promise.withResolvers() // Before the question: what is sealed from here on wakes again.
+    const limit = uploadBatchMax + this.#pass.asideCount + this.#recordingsAside.size
+    const { segments, recordings, total } = await source.pendingUploads({ limit })
+    this.#pending = total
+    const link = { client, api: this.#api, source, pace: this.#pace }
+    const aside = { aside: this.#recordingsAside, onSetAside: this.#onSetAside }
+    let confirmed = await uploadRecordings({ ...link, ...aside }, recordings, signal)
+    if (withinHours(this.#hours, this.#options.clock.nowMs()))
+      confirmed += await this.#pass.run(segments, signal)
+    await this.#watch.ask(this.#api, signal)
+    return confirmed
+  }
+
+  async #waitForWork(): Promise<void> {
+    const waited = new AbortController()
+    const signal = AbortSignal.any([waited.signal, this.#stop.signal])
+    const slept = this.#options.clock.sleep(uploadIdleMs, signal).catch(() => {})
+    await Promise.race([slept, this.#woken.promise])
+    waited.abort()
+    await slept
+  }
+
+  async #waitAfter(error: AppError): Promise<void> {
+    this.#failures += 1
+    this.#error = error
+    const { clock, random } = this.#options
+    const jittered = backoffMs(this.#failures, random, replyOf(error)?.retryAfterMs)
+    const waitMs =
+      stateOf(error) === 'auth' ? Math.min(uploadAuthRetryMs + jittered, uploadBackoffMaxMs) : jittered
+    await clock.sleep(waitMs, this.#stop.signal).catch(() => {})
+  }
+
+  async runHeartbeat(): Promise<void> {
+    const { clock, random } = this.#options
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      try {
+        if (!this.#error || stateOf(this.#error) !== 'auth') await this.#beat()
+      } catch (cause) {
+        if (signal.aborted) return
+        this.#error ??= AppError.from(cause)
+      }
+      await clock.sleep(heartbeatMs * (0.9 + 0.2 * random()), signal).catch(() => {})
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { version, agentState } = this.#options
+    const upload = this.status()
+    await this.#api.heartbeat({ version, state: { ...agentState(), upload } }, this.#stop.signal)
+    this.#succeeded(true)
+  }
+
+  #succeeded(answered: boolean): void {
+    if (!answered && this.#error) return // A round that asked nothing says nothing about the link.
+    this.#failures = 0
+    this.#error = undefined
+    if (answered) this.#lastSuccessMs = this.#options.clock.nowMs()
+  }
+
+  readonly #onSetAside = (error: AppError): void => {
+    this.#setAside += 1
+    this.#options.onAlarm(error)
+  }
+}
+
+function stateOf(error: AppError): UploadState {
+  if (error.kind === 'Unauthenticated' || error.kind === 'PermissionDenied') return 'auth'
+  if (isCertificateError(error)) return 'certificate'
+  const reply = replyOf(error)
+  if (!reply) return 'offline'
+  return reply.status === 429 || reply.status === 503 ? 'throttled' : 'refused'
+}

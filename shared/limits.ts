@@ -74,7 +74,7 @@ export const recordingsOpenMax = 1000 // As many as there may be streams.
 export const recordingStreamsMax = 64 // The contract's bound on one claim.
 export const recordingGapsMax = 10_000 // Of one stream of one recording; more are joined with their neighbours.
 export const recordingSlackMs = 2000 // A session's ends snap to a segment's ends this near: arrival jitter, not pictures.
-export const recordingCloseMs = 15_000 // A close waits this long for the recorder's last segment, then states what is there.
+export const recordingCloseMs = 8000 // A close waits this long for the last segment, then states what is there; a stop of the agent has 10 s.
 export const recordingSaveRetryMs = 5000 // A closed recording that the disk refused is written again this often.
 
 // --- Ring

@@ -1,0 +1,107 @@
+import type { Recording, RecordingStream } from '../../shared/contract/recording.ts'
+import type { Gap } from '../../shared/contract/segment.ts'
+import { recordingGapsMax, recordingSlackMs } from '../../shared/limits.ts'
+import type { SegmentRow } from '../ring/types.ts'
+
+/** When the agent stood still while a recording was open, and why. */
+export type Pause = { at: number; cause: 'crash' | 'source-lost' }
+
+/** What the ring says about one stream of a recording that ends. Wall times in ms. */
+export type Held = { segments: SegmentRow[]; gaps: Gap[] }
+
+/**
+ * The streams of a recording as they stand in its last revision.
+ *
+ * A session (a phone's) runs from its first picture to the end of its last one: the ends of the claim, which are
+ * arrival times, snap to the segments. A claim on a stream that runs anyway keeps the times that were asked for.
+ * All streams have the `from` of the recording: t = 0 of every file of a group (DESIGN.md, export).
+ */
+export function endedStreams(
+  recording: Recording,
+  held: ReadonlyMap<string, Held>,
+  options: { session: boolean; pauses: readonly Pause[] },
+): { from: number; to: number; streams: RecordingStream[] } {
+  const ended = recording.streams.map((stream) => {
+    const range = { from: stream.from, to: stream.to ?? stream.from }
+    return endedStream(stream, range, held.get(stream.name) ?? { segments: [], gaps: [] }, options)
+  })
+  const filmed = ended.filter((stream) => stream.segments.length > 0)
+  const streams = options.session && filmed.length > 0 ? filmed : ended
+  const from = Math.min(...streams.map((stream) => stream.from))
+  const to = Math.max(from, ...streams.map((stream) => stream.to ?? from))
+  return { from, to, streams: streams.map((stream) => ({ ...stream, from })) }
+}
+
+function endedStream(
+  stream: RecordingStream,
+  asked: { from: number; to: number },
+  held: Held,
+  { session, pauses }: { session: boolean; pauses: readonly Pause[] },
+): RecordingStream {
+  const segments = held.segments.filter((row) => row.to > asked.from && row.from < asked.to)
+  const { from, to } = session ? snapped(asked, segments) : asked
+  const known = [...stream.gaps, ...held.gaps].flatMap((gap) => clipped(gap, from, to))
+  const gaps = joined([...known, ...pauseGaps(segments, known, { from, to }, pauses)])
+  return {
+    ...stream,
+    from,
+    to,
+    segments: segments.map(({ epoch, seq }) => ({ epoch, seq })),
+    gaps,
+  }
+}
+
+function snapped(range: { from: number; to: number }, segments: readonly SegmentRow[]) {
+  const first = segments[0]?.from ?? range.from
+  const last = segments.at(-1)?.to ?? range.to
+  return {
+    from: Math.abs(first - range.from) <= recordingSlackMs ? first : range.from,
+    to: Math.abs(last - range.to) <= recordingSlackMs ? last : range.to,
+  }
+}
+
+/** The hole around each standstill of the agent, unless the ring has explained it already. */
+function pauseGaps(
+  segments: readonly SegmentRow[],
+  known: readonly Gap[],
+  { from, to }: { from: number; to: number },
+  pauses: readonly Pause[],
+): Gap[] {
+  return pauses.flatMap(({ at, cause }) => {
+    const before = segments.filter((row) => row.from < at).at(-1)?.to ?? from
+    const after = segments.find((row) => row.from >= at)?.from ?? to
+    const explained = known.some((gap) => gap.from <= before && gap.to >= after)
+    return after > before && !explained ? [{ from: before, to: after, cause }] : []
+  })
+}
+
+function clipped(gap: Gap, from: number, to: number): Gap[] {
+  const start = Math.max(gap.from, from)
+  const end = Math.min(gap.to, to)
+  const touches = end > start || (gap.from === gap.to && gap.from >= from && gap.from < to)
+  return touches ? [{ ...gap, from: start, to: end }] : []
+}
+
+/** Sorted, without repeats; past the bound the neighbours become one gap that covers both. */
+function joined(gaps: readonly Gap[]): Gap[] {
+  const sorted = gaps.toSorted((a, b) => a.from - b.from || a.to - b.to)
+  const once = sorted.filter((gap, i) => {
+    const before = sorted[i - 1]
+    return !before || before.from !== gap.from || before.to !== gap.to || before.cause !== gap.cause
+  })
+  const perGap = Math.ceil(once.length / recordingGapsMax)
+  if (perGap <= 1) return once
+  return Array.from({ length: Math.ceil(once.length / perGap) }, (_, i) =>
+    covering(once.slice(i * perGap, (i + 1) * perGap)),
+  )
+}
+
+function covering(gaps: readonly Gap[]): Gap {
+  const units = gaps.reduce((sum, gap) => sum + (gap.units ?? 0), 0)
+  return {
+    from: Math.min(...gaps.map((gap) => gap.from)),
+    to: Math.max(...gaps.map((gap) => gap.to)),
+    cause: gaps[0]?.cause ?? 'missing',
+    ...(units > 0 ? { units } : {}),
+  }
+}

@@ -170,8 +170,9 @@ export function parseH264Sps(nal: Uint8Array): H264Sps {
 function vuiOrNothing(reader: BitReader): { frameRate?: number; maxNumReorderFrames?: number } {
   try {
     return reader.flag() ? readVui(reader) : {}
-  } catch {
-    return {}
+  } catch (error) {
+    if (error instanceof AppError) return {}
+    throw error
   }
 }
 

@@ -85,6 +85,18 @@ export const segmentMs = 60_000 // Default of ring.segmentSeconds.
 export const segmentBytesMax = 16 * MiB // One attempt of an upload at 2 Mb/s takes a minute.
 export const segmentMsMax = 120_000 // No key frame for this long: cut anywhere.
 export const claimEndMs = 3000 // A claim's end waits this long for a key frame before it cuts in mid-GOP.
+export const segmentBytesAnywhereMax = 64 * MiB // No key frame for so many bytes: cut anywhere; one body of an upload.
+export const ringUnitCostBytes = 256 // Of one unit beside its bytes, in the queue: a flood of tiny units is bounded too.
+export const ringChunkBytes = 64 * KiB // Units of one turn share a buffer: several pictures of a phone.
+export const ringProbeMs = 1000 // A disk that refused is asked again: recording resumes within 5 s (RELIABILITY.md A8).
+export const ringReserveBytes = 256 * MiB // Left free for the index, the claims and others on this disk …
+export const ringReserveShare = 0.02 // … but on a small volume only this part of it.
+export const ringReserveInodes = 64 // Manifests and claims of a minute of 16 streams.
+export const ringAlarmMs = 300_000 // An alarm about recordings that were overwritten stands for this long.
+export const ringReadBytesMax = 4 * MiB // One read for an upload: the worker answers between two writes.
+export const manifestGapsMax = 1000 // As the manifest's schema; further ones are joined.
+export const ringGapsMax = 10_000 // Gaps kept per stream in the index: one a minute for a week.
+export const audioWaitUnitsMax = 256 // Sound that waits for the first key frame: 5 s of AAC.
 
 // --- Cloud: catalogue, store, queue
 export const segmentLookupSlackMs = 600_000 // A segment is at most 120 s long; the rest is for a wall clock that was corrected.

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { AppError } from '../../shared/error.ts'
+import { listPageKeysMax } from '../../shared/limits.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import type { ObjectHead, ObjectStore, PutOptions } from '../ports.ts'
+import { codeOf, writeObjectFile } from './object-file.ts'
+import { isInside, isKey, keyPath } from './object-key.ts'
+import { presignGet, presignPut } from './signed-url.ts'
+
+const readBytes = 256 * 1024
+
+type Options = {
+  root: string
+  database: DatabaseSync
+  clock: Pick<Clock, 'nowMs'>
+  signingKey: Uint8Array
+  /** Called after an object was created, and again when its creation is tried a second time. */
+  onCreated?: (key: string, sizeBytes: number) => Promise<void>
+}
+
+/**
+ * The object store on a directory: the file of `raw/a/b` is `<root>/raw/a/b`. Checksums stand in the database
+ * as a cache beside size and time of the file; without a row (lost database) the file is read again.
+ */
+export class FileStore implements ObjectStore {
+  readonly #root: string
+  readonly #temporary: string
+  readonly #options: Options
+
+  /** `root` must be a real path; `openFileStore` makes it one. */
+  constructor(options: Options) {
+    this.#options = options
+    this.#root = options.root
+    this.#temporary = join(options.root, '.tmp')
+  }
+
+  async put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
+    const path = keyPath(this.#root, key)
+    const place = { root: this.#root, temporary: this.#temporary, path }
+    try {
+      if (options.ifAbsent && (await this.#stat(key))) {
+        throw new AppError('AlreadyExists', 'There is an object with this key.')
+      }
+      const { sha256 } = await writeObjectFile(place, body, options)
+      const { size, mtimeMs } = await stat(path)
+      this.#remember(key, { sizeBytes: size, modifiedMs: Math.trunc(mtimeMs), sha256 })
+    } catch (error) {
+      // The first try may have been killed between the rename and its notification.
+      if (AppError.from(error).kind === 'AlreadyExists')
+        await this.#options.onCreated?.(key, options.sizeBytes)
+      throw error
+    }
+    await this.#options.onCreated?.(key, options.sizeBytes)
+  }
+
+  async get(key: string, range?: { start: number; end?: number }): Promise<AsyncIterable<Uint8Array>> {
+    const found = await this.#stat(key)
+    if (!found) throw new AppError('NotFound', `There is no object ${key}.`)
+    const start = range?.start ?? 0
+    const end = Math.min(range?.end ?? found.sizeBytes, found.sizeBytes)
+    if (start < 0 || start > end || (range && start === end)) {
+      throw new AppError('InvalidArgument', `The object ${key} has no bytes in this range.`)
+    }
+    return readRange(keyPath(this.#root, key), start, end)
+  }
+
+  async head(key: string): Promise<ObjectHead | undefined> {
+    const found = await this.#stat(key)
+    if (!found) return undefined
+    const { sizeBytes, modifiedMs } = found
+    const known = this.#options.database
+      .prepare('SELECT sha256 FROM sums WHERE key = ? AND sizeBytes = ? AND modifiedMs = ?')
+      .get(key, sizeBytes, modifiedMs) as { sha256: string } | undefined
+    const sha256 = known?.sha256 ?? (await hashFile(keyPath(this.#root, key)))
+    if (!known) this.#remember(key, { sizeBytes, modifiedMs, sha256 })
+    return { sizeBytes, sha256, lastModifiedMs: modifiedMs }
+  }
+
+  async delete(key: string): Promise<void> {
+    await rm(keyPath(this.#root, key), { force: true })
+    this.#options.database.prepare('DELETE FROM sums WHERE key = ?').run(key)
+  }
+
+  async list(prefix: string, cursor?: string) {
+    const keys: { key: string; sizeBytes: number; lastModifiedMs: number }[] = []
+    for await (const key of this.#walk('', prefix, cursor ?? '')) {
+      const found = await this.#stat(key)
+      if (!found) continue // Deleted since.
+      if (keys.length === listPageKeysMax) return { keys, cursor: keys.at(-1)?.key ?? '' }
+      keys.push({ key, sizeBytes: found.sizeBytes, lastModifiedMs: found.modifiedMs })
+    }
+    return { keys }
+  }
+
+  async presignPut(options: Parameters<ObjectStore['presignPut']>[0]) {
+    return presignPut(this.#options.signingKey, options, this.#options.clock.nowMs())
+  }
+
+  async presignGet(options: Parameters<ObjectStore['presignGet']>[0]): Promise<string> {
+    return presignGet(this.#options.signingKey, options, this.#options.clock.nowMs())
+  }
+
+  /** Keys in the order of their bytes: a directory sorts as its name with a slash. */
+  async *#walk(folder: string, prefix: string, after: string): AsyncGenerator<string> {
+    const entries = await readdir(join(this.#root, folder), { withFileTypes: true }).catch(
+      (error: unknown) => {
+        if (codeOf(error) === 'ENOENT') return []
+        throw error
+      },
+    )
+    const names = entries
+      .filter((entry) => entry.isDirectory() || entry.isFile())
+      .map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`)
+      .sort((a, b) => (a < b ? -1 : 1)) // All keys are ASCII: order of UTF-16 is order of bytes.
+    for (const name of names) {
+      if (name.endsWith('/')) {
+        const mayMatch = prefix.startsWith(name) || name.startsWith(prefix)
+        if (mayMatch && (name > after || after.startsWith(name))) yield* this.#walk(name, prefix, after)
+      } else if (isKey(name) && name.startsWith(prefix) && name > after) yield name
+    }
+  }
+
+  async #stat(key: string): Promise<{ sizeBytes: number; modifiedMs: number } | undefined> {
+    const path = keyPath(this.#root, key)
+    try {
+      const real = await realpath(path)
+      const { size, mtimeMs } = await stat(real)
+      return isInside(this.#root, real) ? { sizeBytes: size, modifiedMs: Math.trunc(mtimeMs) } : undefined
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      throw new AppError('Unavailable', 'The archive could not be read.', { cause: error })
+    }
+  }
+
+  #remember(key: string, sum: { sizeBytes: number; modifiedMs: number; sha256: string }): void {
+    this.#options.database
+      .prepare('REPLACE INTO sums VALUES (?, ?, ?, ?)')
+      .run(key, sum.sizeBytes, sum.modifiedMs, sum.sha256)
+  }
+}
+
+export async function openFileStore(options: Options): Promise<FileStore> {
+  await mkdir(options.root, { recursive: true, mode: 0o700 })
+  const root = await realpath(options.root)
+  await rm(join(root, '.tmp'), { recursive: true, force: true })
+  await mkdir(join(root, '.tmp'))
+  return new FileStore({ ...options, root })
+}
+
+/** Opens the file when the first chunk is asked for, so that a body nobody reads holds no handle. */
+async function* readRange(path: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+  if (start === end) return
+  yield* createReadStream(path, { start, end: end - 1, highWaterMark: readBytes })
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await using file = await open(path, 'r')
+  for await (const chunk of file.createReadStream({ highWaterMark: readBytes })) hash.update(chunk)
+  return hash.digest('hex')
+}

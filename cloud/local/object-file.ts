@@ -1,0 +1,133 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { type FileHandle, link, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { AppError } from '../../shared/error.ts'
+import type { PutOptions } from '../ports.ts'
+import { isInside } from './object-key.ts'
+
+const batchBytes = 1024 * 1024 // Small chunks are collected: one system call for each 64 KiB costs more than the copy.
+
+/**
+ * Writes a body to a new file and moves it to `path`, all or nothing: temporary file, size and SHA-256
+ * checked, fsync, rename (or link, when the key must be free), fsync of the directory. A kill in between
+ * leaves a file in `tmp/`, which the next start removes.
+ */
+export async function writeObjectFile(
+  place: { root: string; temporary: string; path: string },
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  options: PutOptions,
+): Promise<{ sha256: string }> {
+  const temporary = join(place.temporary, randomUUID())
+  try {
+    const sha256 = await writeChecked(temporary, body, options)
+    await makeDirectory(place.root, dirname(place.path))
+    if (options.ifAbsent) await linkNew(temporary, place.path)
+    else await rename(temporary, place.path)
+    await syncDirectory(dirname(place.path))
+    return { sha256 }
+  } catch (error) {
+    throw toAppError(error)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function writeChecked(
+  path: string,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+  options: PutOptions,
+): Promise<string> {
+  await using file = await open(path, 'wx', 0o600)
+  const hash = createHash('sha256')
+  let size = 0
+  for await (const batch of batches(body)) {
+    for (const chunk of batch) {
+      hash.update(chunk)
+      size += chunk.length
+    }
+    if (size > options.sizeBytes) break
+    await writeAll(file, batch)
+  }
+  if (size !== options.sizeBytes) {
+    throw new AppError(
+      'InvalidArgument',
+      `The body does not have the ${options.sizeBytes} bytes that were announced.`,
+    )
+  }
+  const sha256 = hash.digest('hex')
+  if (options.sha256 !== undefined && options.sha256 !== sha256) {
+    throw new AppError(
+      'InvalidArgument',
+      'BadDigest: the SHA-256 of the body is not the one that was announced.',
+    )
+  }
+  await file.sync()
+  return sha256
+}
+
+async function* batches(body: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
+  if (body instanceof Uint8Array) {
+    yield [body]
+    return
+  }
+  let batch: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    batch.push(chunk)
+    bytes += chunk.length
+    if (bytes < batchBytes) continue
+    yield batch
+    batch = []
+    bytes = 0
+  }
+  if (bytes > 0) yield batch
+}
+
+async function writeAll(file: FileHandle, chunks: Uint8Array[]): Promise<void> {
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  const { bytesWritten } = await file.writev(chunks)
+  if (bytesWritten === bytes) return
+  const rest = Buffer.concat(chunks).subarray(bytesWritten) // A full disk or a signal: the rest once more, then the error.
+  await file.writeFile(rest)
+}
+
+async function linkNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (cause) {
+    if (codeOf(cause) !== 'EEXIST') throw cause
+    throw new AppError('AlreadyExists', 'There is an object with this key.', { cause })
+  }
+}
+
+/** Makes the missing directories and syncs each one's parent; a link that leads out of the root is refused. */
+async function makeDirectory(root: string, directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true })
+  if (!isInside(root, await realpath(directory))) {
+    throw new AppError('PermissionDenied', 'The key leads out of the archive.')
+  }
+  if (first === undefined) return
+  for (let made = directory; made.length >= first.length; made = dirname(made))
+    await syncDirectory(dirname(made))
+}
+
+export async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return // No such call there.
+  await using handle = await open(directory, 'r')
+  await handle.sync()
+}
+
+export const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined
+
+function toAppError(cause: unknown): AppError {
+  const code = codeOf(cause)
+  if (cause instanceof AppError) return cause
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new AppError('ResourceExhausted', 'The archive has no space left: free some, or move it.', {
+      cause,
+      zh: '归档磁盘空间不足：请清理或更换磁盘。',
+    })
+  }
+  return new AppError('Unavailable', 'The archive could not be written.', { cause })
+}

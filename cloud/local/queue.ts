@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto'
+import type { DatabaseSync } from 'node:sqlite'
+import { AppError } from '../../shared/error.ts'
+import {
+  deadLetterDaysMax,
+  messageDelaySMax,
+  queueBodyBytesMax,
+  receiveCountMax,
+} from '../../shared/limits.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import type { Queue, QueueName, Received } from '../ports.ts'
+import { transaction } from './database.ts'
+
+type Message = { id: number; body: string; receiveCount: number }
+
+const dayMs = 86_400_000
+
+/**
+ * SQS's behaviour on SQLite: at least once, visibility timeout, dead letters. Messages survive a restart;
+ * those that a killed process had in hand are given out again at once, for nobody else can hold them.
+ */
+export class LocalQueue implements Queue {
+  readonly #database: DatabaseSync
+  readonly #clock: Pick<Clock, 'nowMs'>
+  #wake = Promise.withResolvers<void>()
+
+  constructor(database: DatabaseSync, clock: Pick<Clock, 'nowMs'>) {
+    this.#database = database
+    this.#clock = clock
+    database.prepare('UPDATE messages SET dueMs = 0, receipt = NULL WHERE receipt IS NOT NULL').run()
+  }
+
+  async send(queue: QueueName, body: string, options: { delayS?: number } = {}): Promise<void> {
+    const delayS = options.delayS ?? 0
+    if (Buffer.byteLength(body) > queueBodyBytesMax || delayS > messageDelaySMax || body === '') {
+      throw new AppError(
+        'InvalidArgument',
+        'The queue refuses the message: it is empty, too long or too late.',
+      )
+    }
+    // Due 0 and not now: a wall clock that is set back must not hide a message.
+    const dueMs = delayS === 0 ? 0 : this.#clock.nowMs() + delayS * 1000
+    this.#database
+      .prepare('INSERT INTO messages (queue, body, dueMs) VALUES (?, ?, ?)')
+      .run(queue, body, dueMs)
+    this.#notify()
+  }
+
+  async receive(queue: QueueName, options: { max: number; visibilityS: number }): Promise<Received[]> {
+    const now = this.#clock.nowMs()
+    return transaction(this.#database, () => {
+      this.#database
+        .prepare(
+          `UPDATE messages SET deadAtMs = ?, receipt = NULL
+           WHERE queue = ? AND deadAtMs IS NULL AND dueMs <= ? AND receiveCount >= ?`,
+        )
+        .run(now, queue, now, receiveCountMax)
+      const due = this.#database
+        .prepare(
+          `SELECT id, body, receiveCount FROM messages
+           WHERE queue = ? AND deadAtMs IS NULL AND dueMs <= ? ORDER BY dueMs, id LIMIT ?`,
+        )
+        .all(queue, now, options.max) as Message[]
+      return due.map((message) => this.#handOut(message, now + options.visibilityS * 1000))
+    })
+  }
+
+  async extend(queue: QueueName, receipt: string, visibilityS: number): Promise<void> {
+    this.#database
+      .prepare('UPDATE messages SET dueMs = ? WHERE queue = ? AND receipt = ? AND deadAtMs IS NULL')
+      .run(this.#clock.nowMs() + visibilityS * 1000, queue, receipt)
+    this.#notify()
+  }
+
+  async remove(queue: QueueName, receipt: string): Promise<void> {
+    this.#database.prepare('DELETE FROM messages WHERE queue = ? AND receipt = ?').run(queue, receipt)
+  }
+
+  async bury(queue: QueueName, receipt: string, body: string): Promise<void> {
+    const now = this.#clock.nowMs()
+    this.#database
+      .prepare('UPDATE messages SET deadAtMs = ?, receipt = NULL, body = ? WHERE queue = ? AND receipt = ?')
+      .run(now, body, queue, receipt)
+    this.#database.prepare('DELETE FROM messages WHERE deadAtMs < ?').run(now - deadLetterDaysMax * dayMs)
+  }
+
+  async deadLetters(queue: QueueName, cursor?: string) {
+    const after = Number(cursor ?? 0)
+    const page = 100
+    const found = this.#database
+      .prepare(
+        'SELECT id, body FROM messages WHERE queue = ? AND deadAtMs IS NOT NULL AND id > ? ORDER BY id LIMIT ?',
+      )
+      .all(queue, Number.isSafeInteger(after) ? after : 0, page) as Message[]
+    const messages = found.map(({ id, body }) => ({ id: String(id), body }))
+    return { messages, ...(found.length === page && { cursor: messages.at(-1)?.id ?? '' }) }
+  }
+
+  async redrive(queue: QueueName, id: string): Promise<void> {
+    const { changes } = this.#database
+      .prepare(
+        'UPDATE messages SET deadAtMs = NULL, dueMs = 0, receiveCount = 0 WHERE queue = ? AND id = ? AND deadAtMs IS NOT NULL',
+      )
+      .run(queue, Number(id) || -1)
+    if (changes === 0) throw new AppError('NotFound', `There is no dead letter ${id} in the queue ${queue}.`)
+    this.#notify()
+  }
+
+  async depth(queue: QueueName): Promise<{ waiting: number; inFlight: number; dead: number }> {
+    const row = this.#database
+      .prepare(
+        `SELECT count(*) FILTER (WHERE deadAtMs IS NULL AND receipt IS NULL) AS waiting,
+                count(*) FILTER (WHERE deadAtMs IS NULL AND receipt IS NOT NULL) AS inFlight,
+                count(*) FILTER (WHERE deadAtMs IS NOT NULL) AS dead FROM messages WHERE queue = ?`,
+      )
+      .get(queue) as { waiting: number; inFlight: number; dead: number }
+    return { ...row }
+  }
+
+  /** Wall ms when the next message of any queue is due; undefined when there is none. */
+  nextDueMs(): number | undefined {
+    const row = this.#database
+      .prepare('SELECT min(dueMs) AS dueMs FROM messages WHERE deadAtMs IS NULL')
+      .get() as {
+      dueMs: number | null
+    }
+    return row.dueMs ?? undefined
+  }
+
+  /** Resolves at the next send, redrive or change of a due time: a worker need not poll. */
+  changed(): Promise<void> {
+    return this.#wake.promise
+  }
+
+  #handOut(message: Message, dueMs: number): Received {
+    const receipt = randomUUID()
+    this.#database
+      .prepare('UPDATE messages SET dueMs = ?, receipt = ?, receiveCount = receiveCount + 1 WHERE id = ?')
+      .run(dueMs, receipt, message.id)
+    return { id: String(message.id), receipt, body: message.body, receiveCount: message.receiveCount + 1 }
+  }
+
+  #notify(): void {
+    this.#wake.resolve()
+    this.#wake = Promise.withResolvers()
+  }
+}

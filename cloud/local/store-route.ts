@@ -1,0 +1,109 @@
+import { ReadableStream } from 'node:stream/web'
+import { AppError } from '../../shared/error.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import type { ObjectStore } from '../ports.ts'
+import { type SignedGet, verifyGet, verifyPut } from './signed-url.ts'
+
+type Options = { store: ObjectStore; signingKey: Uint8Array; clock: Pick<Clock, 'nowMs'> }
+
+/**
+ * Serves the local store's signed addresses, `/store/<key>?…`, as S3 would: PUT (200; 412 when the key is
+ * taken, 400 BadDigest, 403 expired or forged), GET and HEAD (200, 206 with one range, 404, 416).
+ */
+export function storeRoute(options: Options): (request: Request) => Promise<Response> {
+  return async (request) => {
+    try {
+      if (request.method === 'PUT') return await put(request, options)
+      if (request.method === 'GET' || request.method === 'HEAD') return await get(request, options)
+      return refusal(405, new AppError('InvalidArgument', 'The store knows GET, HEAD and PUT.'))
+    } catch (cause) {
+      const error = AppError.from(cause)
+      return refusal(error.kind === 'AlreadyExists' ? 412 : error.httpStatus, error)
+    }
+  }
+}
+
+async function put(request: Request, { store, signingKey, clock }: Options): Promise<Response> {
+  const signed = verifyPut(signingKey, new URL(request.url), request.headers, clock.nowMs())
+  const { key, sizeBytes, sha256, contentType } = signed
+  const body = request.body ?? new Uint8Array()
+  await store.put(key, body, { sizeBytes, sha256, contentType, ifAbsent: true })
+  return new Response(null, { status: 200, headers: { etag: `"${sha256}"` } })
+}
+
+async function get(request: Request, { store, signingKey, clock }: Options): Promise<Response> {
+  const signed = verifyGet(signingKey, new URL(request.url), clock.nowMs())
+  const head = await store.head(signed.key)
+  if (!head) throw new AppError('NotFound', 'The object is not there any more.')
+  const etag = `"${head.sha256 ?? head.lastModifiedMs}"`
+  const size = head.sizeBytes
+  const headers = new Headers({
+    ...answerHeaders(signed),
+    etag,
+    'accept-ranges': 'bytes',
+    'last-modified': new Date(head.lastModifiedMs).toUTCString(),
+  })
+  const ifRange = request.headers.get('if-range')
+  const asked = ifRange === null || ifRange === etag ? request.headers.get('range') : null
+  const range = parseRange(asked, size)
+  if (range === 'unsatisfiable') {
+    return new Response(null, { status: 416, headers: { 'content-range': `bytes */${size}` } })
+  }
+  const { start, end } = range ?? { start: 0, end: size }
+  headers.set('content-length', String(end - start))
+  if (range) headers.set('content-range', `bytes ${start}-${end - 1}/${size}`)
+  const body =
+    request.method === 'HEAD' || size === 0
+      ? null
+      : ReadableStream.from(await store.get(signed.key, { start, end }))
+  return new Response(body as BodyInit | null, { status: range ? 206 : 200, headers })
+}
+
+// What the archive holds; anything else is offered as bytes. A page is never served from here.
+const typeByExtension: Record<string, string> = {
+  mp4: 'video/mp4',
+  jpg: 'image/jpeg',
+  csv: 'text/csv; charset=utf-8',
+  json: 'application/json',
+}
+
+function answerHeaders(signed: SignedGet): Record<string, string> {
+  const extension = signed.key.split('.').at(-1) ?? ''
+  const headers: Record<string, string> = {
+    'content-type': signed.contentType ?? typeByExtension[extension] ?? 'application/octet-stream',
+    'cache-control': 'private, no-store',
+    'content-security-policy': "default-src 'none'; sandbox",
+    'x-content-type-options': 'nosniff',
+  }
+  if (signed.filename !== undefined) headers['content-disposition'] = contentDisposition(signed.filename)
+  return headers
+}
+
+/** RFC 6266: a plain name for old clients, the whole one percent-encoded. */
+export function contentDisposition(filename: string): string {
+  const plain = filename.replaceAll(/[^A-Za-z0-9._ -]/g, '_')
+  const encoded = encodeURIComponent(filename.toWellFormed()).replaceAll(
+    /['()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
+}
+
+/** One range as RFC 9110, 14.1.2; end exclusive. Anything else than one byte range is not a range: the whole is answered. */
+export function parseRange(
+  header: string | null,
+  size: number,
+): { start: number; end: number } | 'unsatisfiable' | undefined {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '')
+  if (!match || (match[1] === '' && match[2] === '')) return undefined
+  const [from, to] = [match[1] ?? '', match[2] ?? '']
+  if (from !== '' && to !== '' && Number(to) < Number(from)) return undefined
+  const start = from === '' ? Math.max(size - Number(to), 0) : Number(from)
+  const end = from === '' || to === '' ? size : Math.min(Number(to) + 1, size)
+  return start >= end ? 'unsatisfiable' : { start, end }
+}
+
+function refusal(status: number, error: AppError): Response {
+  const { kind, message, messageZh } = error
+  return Response.json({ error: { code: kind, message, messageZh } }, { status })
+}

@@ -40,14 +40,14 @@ export function captureOptions({ width, height, bitrateMb, fps }: StartRequest):
 }
 
 /** Reads `[w:h] [Mb] [fps]`, each part optional: `16:9 4 30`, `4 30`, `8`, or nothing. The defaults are filled in. */
-export function parseStartArguments(text: string): StartRequest {
+export function parseStartArguments(text: string): CaptureOptions {
   const words = text.split(/\s+/).filter((word) => word !== '')
   const ratio = words[0]?.includes(':') ? words.shift()?.split(':') : undefined
   if (words.length > 2 || (ratio && ratio.length !== 2)) throw wrong(usage.en, usage.zh)
   const [bitrateMb, fps] = words.map(integer)
   const [width, height] = ratio?.map(integer) ?? []
-  const { aspectRatio, ...options } = captureOptions({ width, height, bitrateMb, fps })
-  return { ...aspectRatio, ...options }
+  return captureOptions({ width, height, bitrateMb, fps })
+}
 }
 
 const usage = {

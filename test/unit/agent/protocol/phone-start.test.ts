@@ -4,8 +4,8 @@ import { captureOptions, parseStartArguments } from '../../../../agent/protocol/
 test.each([
   ['', { bitrateMb: 4, fps: 10 }],
   ['  ', { bitrateMb: 4, fps: 10 }],
-  ['4:3', { width: 4, height: 3, bitrateMb: 4, fps: 10 }],
-  ['16:9 8 30', { width: 16, height: 9, bitrateMb: 8, fps: 30 }],
+  ['4:3', { aspectRatio: { width: 4, height: 3 }, bitrateMb: 4, fps: 10 }],
+  ['16:9 8 30', { aspectRatio: { width: 16, height: 9 }, bitrateMb: 8, fps: 30 }],
   ['8', { bitrateMb: 8, fps: 10 }],
   ['8 -1', { bitrateMb: 8, fps: 10 }],
   ['8  0', { bitrateMb: 8, fps: 0 }],

@@ -48,7 +48,6 @@ export function parseStartArguments(text: string): CaptureOptions {
   const [width, height] = ratio?.map(integer) ?? []
   return captureOptions({ width, height, bitrateMb, fps })
 }
-}
 
 const usage = {
   en: 'Use: start [width:height] [Mbit/s] [pictures a second], for example start 16:9 4 30.',

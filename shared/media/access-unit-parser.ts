@@ -27,7 +27,10 @@ import { readable } from './video-shape.ts'
 /** An access unit without times: the fields are those of `AccessUnit`. */
 export type ParsedPicture = {
   readonly config: VideoConfig
-  /** Views of the message, without AUD, filler, end of sequence and parameter sets. */
+  /**
+   * Views of the message, without AUD, filler, end of sequence and parameter sets; only a PPS that changed
+   * between two random access pictures stays, before the first picture that may use it.
+   */
   readonly nalUnits: readonly Uint8Array[]
   readonly sizeBytes: number
   readonly randomAccess: boolean
@@ -54,7 +57,7 @@ export class VideoUnitParser {
     this.#parameterSets = new ParameterSets(codec)
   }
 
-  /** What the source says of the camera's position; a change makes a new configuration at the next picture. */
+  /** Clockwise, as the source says; a change makes a new configuration at the next random access picture. */
   set rotation(rotation: VideoConfig['rotation']) {
     this.#parameterSets.rotation = rotation
   }
@@ -129,7 +132,10 @@ class PictureDraft {
     this.#cra = this.#codec === 'h265' && type === h265Nal.cra
     const ppsId = readable(() => slicePpsId(this.#codec, nal, type))
     if (ppsId === undefined || !this.#parameterSets.has(ppsId)) this.#damaged = true
-    this.#config = this.#parameterSets.config(ppsId)
+    const inForce = this.#parameterSets.forPicture(ppsId, this.#key || this.#recoveryPoint)
+    if (!inForce) return
+    this.#config = inForce.config
+    this.nalUnits.unshift(...inForce.inBand)
   }
 
   /** Parameter sets behind the picture are in force from the next one on. */

@@ -27,8 +27,10 @@ function sameSets(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
 
 /**
  * The parameter sets of one stream as they stand at this moment, by id, and the configuration they make.
- * A set that comes again unchanged changes nothing; the configuration is a new object only when its bytes,
- * the SPS in force or the rotation differ.
+ *
+ * A set that comes again unchanged changes nothing. The configuration is a new object only where a decoder
+ * could start anew (a random access picture) or must (the SPS in force is another): encoders may send
+ * another PPS with every picture, and that PPS then travels with its picture.
  */
 export class ParameterSets {
   readonly #codec: NalCodec
@@ -38,17 +40,19 @@ export class ParameterSets {
     pps: new Map(),
     extension: new Map(),
   }
+  readonly #travelling = new Map<number, Uint8Array>() // PPS that changed since the last picture.
   #sizeBytes = 0
   #changed = false
   #config: VideoConfig | undefined
   #activeSpsId: number | undefined
+  #activeSps: Uint8Array | undefined
   #rotation: VideoConfig['rotation'] = 0
 
   constructor(codec: NalCodec) {
     this.#codec = codec
   }
 
-  /** Clockwise; from the next picture on. */
+  /** Clockwise; from the next random access picture on. */
   set rotation(rotation: VideoConfig['rotation']) {
     this.#changed ||= rotation !== this.#rotation
     this.#rotation = rotation
@@ -64,7 +68,9 @@ export class ParameterSets {
     if (sizeBytes > parameterSetsBytesMax || (!old && sets.size === setsMax[kind])) {
       throw new AppError('ResourceExhausted', 'video stream: it sends more parameter sets than are kept')
     }
-    sets.set(id, { bytes: Uint8Array.from(nal), spsId, h264: this.#parsed(kind, nal) })
+    const bytes = Uint8Array.from(nal)
+    sets.set(id, { bytes, spsId, h264: this.#parsed(kind, nal) })
+    if (kind === 'pps') this.#travelling.set(id, bytes)
     this.#sizeBytes = sizeBytes
     this.#changed = true
   }
@@ -108,21 +114,36 @@ export class ParameterSets {
   }
 
   /**
-   * The configuration in force for a picture that names this PPS; of an unknown PPS (a damaged picture) the
-   * one before. Undefined until there are an SPS and a PPS.
+   * For a picture that names this PPS (undefined: its header cannot be read): the configuration in force, and
+   * the parameter sets that must stand before its slices. Undefined until there are an SPS and a PPS.
    */
-  config(ppsId: number | undefined): VideoConfig | undefined {
+  forPicture(
+    ppsId: number | undefined,
+    randomAccess: boolean,
+  ): { config: VideoConfig; inBand: Uint8Array[] } | undefined {
     const named = ppsId === undefined ? undefined : this.#sets.pps.get(ppsId)?.spsId
     const spsId = named !== undefined && this.#sets.sps.has(named) ? named : this.#activeSpsId
-    if (this.#config && !this.#changed && spsId === this.#activeSpsId) return this.#config
+    const sps = spsId === undefined ? undefined : this.#sets.sps.get(spsId)?.bytes
+    const inBand = [...this.#travelling.values()]
+    if (this.#config && sps === this.#activeSps && (!randomAccess || !this.#changed)) {
+      this.#travelling.clear()
+      return { config: this.#config, inBand }
+    }
     if (this.#sets.pps.size === 0 || this.#sets.sps.size === 0) return undefined
-    const parameterSets = this.#ordered(spsId)
-    const same =
-      this.#config?.rotation === this.#rotation && sameSets(this.#config.parameterSets, parameterSets)
-    if (!same) this.#config = videoConfig({ codec: this.#codec, parameterSets, rotation: this.#rotation })
+    this.#travelling.clear()
     this.#activeSpsId = spsId
+    this.#activeSps = sps
     this.#changed = false
-    return this.#config
+    const config = this.#rebuild(this.#ordered(spsId))
+    this.#config = config
+    return { config, inBand: [] }
+  }
+
+  /** The old object when the sets went and came back. */
+  #rebuild(parameterSets: Uint8Array[]): VideoConfig {
+    const old = this.#config
+    if (old?.rotation === this.#rotation && sameSets(old.parameterSets, parameterSets)) return old
+    return videoConfig({ codec: this.#codec, parameterSets, rotation: this.#rotation })
   }
 
   /** The SPS in force first: size and profile are read from it. */

@@ -28,6 +28,10 @@ export const mp4ReadBytesMax = 4 * MiB // One read of a movie's plan, unless one
 export const clockJumpMs = 10_000 // A step of the device's clock this far ahead of arrival is a jump, not jitter.
 export const reorderMs = 2000 // Stamps of B-frames step back by less than this.
 export const frozenAfterMs = 2000 // The same stamp for this long, while pictures arrive: the clock stands still.
+export const clockSaneAfterMs = 10_000 // A clock that was not followed has to run true for this long.
+export const clockStepsMax = 5 // More epochs than this within clockStepsWindowMs: the clock is not followed.
+export const clockStepsWindowMs = 60_000 // Each epoch is a segment: a clock that leaps to and fro must not fill the ring with them.
+export const clockBoundUnknownMs = 1000 // Error of the wall time where no round trip is known: a bad Wi-Fi's delay.
 
 // --- Phones
 export const phoneTextCharsMax = 64 * KiB // The app's longest text, capabilities with 60 resolutions, is 6 kB.

@@ -1,0 +1,52 @@
+import { createLog } from '../../shared/node/log.ts'
+import { stopSignal } from '../../shared/node/stop-signal.ts'
+import { simPhone } from '../sim/phone.ts'
+import { failure } from './words.ts'
+
+export type SimOptions = {
+  url: string
+  token?: string
+  file?: string
+  clock: string
+  fps?: string
+  model?: string
+  count: string
+  once?: boolean
+}
+
+const phonesMax = 200 // One PC's worth: a load test, not an attack.
+
+/** `edgereel sim phone`: one or many phones, until Ctrl-C or, with `--once`, until each has played its file. */
+export async function simulatePhone(options: SimOptions): Promise<void> {
+  const count = number(options.count, '--count', 1, phonesMax)
+  const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
+  const { clock } = options
+  if (clock !== 'boot' && clock !== 'epoch') {
+    throw failure('InvalidArgument', { en: '--clock is boot or epoch', zh: '--clock 只能是 boot 或 epoch' })
+  }
+  const log = createLog('sim')
+  const signal = stopSignal()
+  const phones = Array.from({ length: count }, (_, n) =>
+    simPhone({
+      url: options.url,
+      ...(options.token === undefined ? {} : { token: options.token }),
+      ...(options.file === undefined ? {} : { file: options.file }),
+      ...fps,
+      clock,
+      model: `${options.model ?? 'sim-phone'}${count > 1 ? `-${n + 1}` : ''}`,
+      once: options.once ?? false,
+      signal,
+      log: (message) => log.info(message),
+    }),
+  )
+  await Promise.all(phones)
+}
+
+function number(text: string, option: string, min: number, max: number): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw failure('InvalidArgument', {
+    en: `${option} is a whole number from ${min} to ${max}`,
+    zh: `${option} 应为 ${min} 到 ${max} 的整数`,
+  })
+}

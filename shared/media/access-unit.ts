@@ -47,7 +47,7 @@ export type AccessUnit = {
   readonly config: CodecConfig
   /**
    * Video: the NAL units without start codes and without trailing zeros, AUD and parameter sets left out
-   * (those stand in `config`). Audio: one element, the raw frame (AAC without ADTS header).
+   * (those stand in `config`; a PPS that changes within a GOP stays with its picture). Audio: one element, the raw frame (AAC without ADTS header).
    * Views of immutable memory: nobody writes to them after the hand-over.
    */
   readonly nalUnits: readonly Uint8Array[]
@@ -55,7 +55,7 @@ export type AccessUnit = {
   readonly sizeBytes: number
   /** Video: IDR, CRA/BLA or a recovery point: decoding can start here. Audio: true. */
   readonly randomAccess: boolean
-  /** Video: an IDR (or IDR/BLA/CRA in H.265): nothing after it refers to anything before it. */
+  /** Video: an IDR (or IDR/BLA in H.265): nothing after it refers to anything before it. */
   readonly idr: boolean
   readonly dtsMs: number
   readonly ptsMs: number

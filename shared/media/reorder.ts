@@ -53,7 +53,7 @@ export class DecodeTimes {
     if (this.#waiting.length === 0) {
       for (let before = this.#depth; before > 0; before--) this.#waiting.push(ptsMs - before * firstStepMs)
     }
-    if (ptsMs < this.#lastMs) return this.#clamp(ptsMs)
+    if (ptsMs < this.#lastMs) return this.#clamp()
     this.#insert(ptsMs)
     let dtsMs = this.#lastMs
     while (this.#waiting.length > this.#depth) dtsMs = Math.max(dtsMs, this.#waiting.shift() ?? dtsMs)
@@ -67,10 +67,9 @@ export class DecodeTimes {
     this.#waiting.splice(at, 0, ptsMs)
   }
 
-  #clamp(ptsMs: number): DecodeTime {
+  #clamp(): DecodeTime {
     this.#clampedCount += 1
     this.#depth = Math.min(this.#depth + 1, reorderDepthMax)
-    void ptsMs
     return { dtsMs: this.#lastMs, ptsMs: this.#lastMs, clamped: true }
   }
 }

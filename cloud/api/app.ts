@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { AppError } from '../../shared/error.ts'
-import { authorize, anonymous, createAuthenticator } from './caller.ts'
+import { anonymous, authorize, createAuthenticator } from './caller.ts'
 import { openApi } from './openapi.ts'
 import { type ApiPorts, parseInput, type Route, readJson } from './route.ts'
 import { agentRoutes } from './routes/agents.ts'
@@ -9,7 +9,6 @@ import { mediaRoutes } from './routes/media.ts'
 import { recordingRoutes } from './routes/recordings.ts'
 import { segmentRoutes } from './routes/segments.ts'
 import { shareRoutes } from './routes/shares.ts'
-import { taskRoutes } from './routes/tasks.ts'
 import { uploadRoutes } from './routes/upload.ts'
 
 export type ApiOptions = ApiPorts & {
@@ -28,7 +27,6 @@ export function createApi(options: ApiOptions): Api {
     ...mediaRoutes(options),
     ...shareRoutes(options),
     ...segmentRoutes(options),
-    ...taskRoutes(options),
     ...agentRoutes(options),
     ...uploadRoutes(options),
     ...healthRoutes(options),
@@ -92,7 +90,9 @@ function errorResponse(error: AppError, requestId: string): Response {
   const ours = error.kind === 'Internal' || error.kind === 'DataLoss'
   const message = ours ? 'Something went wrong here; the log has it under this request id.' : error.message
   const messageZh = ours ? '服务器内部错误，详情见日志中的请求编号。' : error.messageZh
-  const body = { error: { code: error.kind, message, ...(messageZh === undefined ? {} : { messageZh }), requestId } }
+  const body = {
+    error: { code: error.kind, message, ...(messageZh === undefined ? {} : { messageZh }), requestId },
+  }
   const headers: Record<string, string> = { 'x-request-id': requestId }
   if (error.kind === 'Unauthenticated') headers['www-authenticate'] = 'Bearer'
   if (error.kind === 'ResourceExhausted' || error.kind === 'Unavailable') headers['retry-after'] = '5'

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { role as roleSchema, type Role } from '../../shared/contract/agent-api.ts'
+import { type Role, role as roleSchema } from '../../shared/contract/agent-api.ts'
 import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
 import { bearerTokenCharsMax } from '../../shared/limits.ts'

@@ -33,7 +33,10 @@ function operation(route: Route): Json {
       : { security: [{ bearer: [] }], 'x-roles': [...route.access.roles] }),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
     ...(route.body && {
-      requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: jsonSchema(route.body, 'input') } },
+      },
     }),
     responses: {
       [route.status]: { description: route.summary, ...(content && { content }) },

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { AppError } from '../../shared/error.ts'
 import { jsonBodyBytesMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
@@ -72,15 +72,22 @@ export function parseInput<T>(schema: z.ZodType<T> | undefined, input: unknown):
 /** The JSON body, refused before it is read when it is not JSON or too long. */
 export async function readJson(request: Request): Promise<unknown> {
   if (!/^application\/json\b/i.test(request.headers.get('content-type') ?? '')) {
-    throw new AppError('InvalidArgument', 'The body must be JSON, with the header Content-Type: application/json.', {
-      zh: '请求体必须是 JSON，并带有 Content-Type: application/json 头。',
-    })
+    throw new AppError(
+      'InvalidArgument',
+      'The body must be JSON, with the header Content-Type: application/json.',
+      {
+        zh: '请求体必须是 JSON，并带有 Content-Type: application/json 头。',
+      },
+    )
   }
   const bytes = await readBounded(request, jsonBodyBytesMax)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw new AppError('InvalidArgument', 'The body is not valid JSON.', { cause, zh: '请求体不是有效的 JSON。' })
+    throw new AppError('InvalidArgument', 'The body is not valid JSON.', {
+      cause,
+      zh: '请求体不是有效的 JSON。',
+    })
   }
 }
 

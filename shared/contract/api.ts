@@ -157,6 +157,7 @@ export const agentItem = z.object({
   online: z.boolean(),
   state: z.record(z.string(), z.unknown()),
 })
+export type AgentItem = z.infer<typeof agentItem>
 export const agentsPage = z.object({ agents: z.array(agentItem), cursor: cursor.optional() })
 
 export const health = z.object({

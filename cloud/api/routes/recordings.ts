@@ -1,0 +1,136 @@
+import type { z } from 'zod'
+import {
+  empty,
+  holdRequest,
+  idPath,
+  type RecordingItem,
+  recordingDetail,
+  recordingItem,
+  recordingsPage,
+  recordingsQuery,
+} from '../../../shared/contract/api.ts'
+import { AppError } from '../../../shared/error.ts'
+import { listScanMax } from '../../../shared/limits.ts'
+import { addAudit } from '../../rows/access.ts'
+import { changeRecording, listRecordings, type RecordingRow } from '../../rows/recording.ts'
+import { type Caller, mayAdminister, mayOperate, mayWatch } from '../caller.ts'
+import { findRecording, recordingDetailOf, recordingItemOf } from '../recording-view.ts'
+import { type ApiPorts, type Route, route } from '../route.ts'
+
+export function recordingRoutes(ports: ApiPorts): Route[] {
+  const { catalogue, clock } = ports
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/recordings',
+      summary: 'Recordings, newest first; from and to bound their beginning',
+      access: mayWatch,
+      query: recordingsQuery,
+      answer: recordingsPage,
+      handle: ({ query, caller }) => listMatching(ports, query, caller),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/recordings/{id}',
+      summary: 'One recording: its streams, gaps, segments and files',
+      access: mayWatch,
+      params: idPath,
+      answer: recordingDetail,
+      async handle({ params, caller }) {
+        return recordingDetailOf(catalogue, await findRecording(catalogue, params.id, caller), clock.nowMs())
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/recordings/{id}',
+      summary: 'Deletes a recording, unless it is on hold',
+      access: mayAdminister,
+      params: idPath,
+      answer: empty,
+      handle: ({ params, caller }) => deleteRecording(ports, params.id, caller),
+    }),
+    route({
+      method: 'PUT',
+      path: '/v1/recordings/{id}/hold',
+      summary: 'Keeps a recording from deletion and retention, or no longer',
+      access: mayOperate,
+      params: idPath,
+      body: holdRequest,
+      answer: recordingItem,
+      async handle({ params, body, caller }) {
+        await findRecording(catalogue, params.id, caller)
+        await audit(ports, params.id, caller, body.hold ? 'hold' : 'release')
+        const meta = await changeRecording(catalogue, params.id, (row) => ({ ...row, hold: body.hold }))
+        return recordingItemOf(catalogue, meta)
+      },
+    }),
+  ]
+}
+
+type ListQuery = z.output<typeof recordingsQuery>
+type RecordingsPage = { recordings: RecordingItem[]; cursor?: string }
+
+/** A page may hold fewer than asked, even none, and still go on: it looks at a bounded number of rows. */
+async function listMatching(
+  { catalogue }: ApiPorts,
+  query: ListQuery,
+  caller: Caller,
+): Promise<RecordingsPage> {
+  const limit = query.limit ?? 50
+  const recordings: RecordingItem[] = []
+  let { cursor } = query
+  for (let scanned = 0; scanned < listScanMax; ) {
+    const wanted = limit - recordings.length
+    const page = await listRecordings(catalogue, { limit: wanted, ...(cursor !== undefined && { cursor }) })
+    scanned += wanted
+    for (const meta of page.recordings) {
+      if (query.from !== undefined && meta.from < query.from) return { recordings }
+      if (matches(meta, query, caller)) recordings.push(await recordingItemOf(catalogue, shown(meta, caller)))
+    }
+    cursor = page.cursor
+    if (cursor === undefined) return { recordings }
+    if (recordings.length >= limit) break
+  }
+  return { recordings, ...(cursor !== undefined && { cursor }) }
+}
+
+function matches(meta: RecordingRow, query: ListQuery, caller: Caller): boolean {
+  const has = (stream: string | undefined) => stream === undefined || meta.streamNames.includes(stream)
+  const title = (meta.title ?? '').toLowerCase()
+  return (
+    has(query.stream) &&
+    has(caller.stream) &&
+    (query.to === undefined || meta.from < query.to) &&
+    (query.label === undefined || meta.labels.includes(query.label)) &&
+    (query.title === undefined || title.includes(query.title.toLowerCase()))
+  )
+}
+
+function shown(meta: RecordingRow, caller: Caller): RecordingRow {
+  return caller.stream === undefined ? meta : { ...meta, streamNames: [caller.stream] }
+}
+
+async function deleteRecording(ports: ApiPorts, id: string, caller: Caller): Promise<Record<string, never>> {
+  const { catalogue, clock } = ports
+  const { meta } = await findRecording(catalogue, id, caller)
+  if (meta.state !== 'closed') {
+    throw new AppError('FailedPrecondition', `The recording ${id} is not finished; stop it first.`, {
+      zh: `录像 ${id} 尚未结束，请先停止。`,
+    })
+  }
+  await audit(ports, id, caller, 'delete')
+  await changeRecording(catalogue, id, (row) => {
+    if (row.hold) {
+      throw new AppError('FailedPrecondition', `The recording ${id} is on hold; release it first.`, {
+        zh: `录像 ${id} 已被保留，请先解除保留。`,
+      })
+    }
+    return { ...row, deletedAt: clock.nowMs() }
+  })
+  return {}
+}
+
+/** Written before the deed: what was done is known even if the answer was lost. */
+export async function audit(ports: ApiPorts, recording: string, caller: Caller, what: string): Promise<void> {
+  await addAudit(ports.catalogue, { recording, atMs: ports.clock.nowMs(), who: caller.subject, what })
+}

@@ -1,0 +1,101 @@
+import type {
+  AgentStats,
+  PhoneInfo,
+  PhonesAnswer,
+  PhonesStopped,
+  RecordingStarted,
+  Role,
+  SessionInfo,
+  StartPhones,
+  StreamInfo,
+  TokenInfo,
+} from '../shared/contract/agent-api.ts'
+import type { RecordingDetail, RecordingItem, SharedRecording } from '../shared/contract/api.ts'
+import type { Recording } from '../shared/contract/recording.ts'
+import type { Task } from '../shared/contract/task.ts'
+import { call, pathOf, send } from './http.ts'
+
+/** Everything that the page asks of the agent (`/agent/v1`) and of the cloud (`/v1`). Throws `ApiError`. */
+
+export type StartRequest = {
+  streams: string[]
+  from?: string
+  title?: string
+}
+export type ArchiveFilter = {
+  title?: string | undefined
+  stream?: string | undefined
+  from?: number | undefined
+  to?: number | undefined
+  cursor?: string | undefined
+}
+export type CloudHealth = {
+  status: 'ok' | 'degraded'
+  queues: Record<string, { waiting: number; inFlight: number; dead: number }>
+}
+export type Share = { id: string; url: string; expiresAt: number }
+export type NewToken = { name: string; role: Role; stream?: string }
+
+const part = encodeURIComponent
+
+export const agent = {
+  streams: async (signal: AbortSignal) =>
+    (await call<{ streams: StreamInfo[] }>('GET', '/agent/v1/streams', undefined, signal)).streams,
+  /** The newest; the page follows only the open ones. */
+  recordings: async (signal: AbortSignal) =>
+    (await call<{ recordings: Recording[] }>('GET', '/agent/v1/recordings', undefined, signal)).recordings,
+  phones: async (signal: AbortSignal) =>
+    (await call<{ phones: PhoneInfo[] }>('GET', '/agent/v1/phones', undefined, signal)).phones,
+  stats: (signal: AbortSignal) => call<AgentStats>('GET', '/agent/v1/stats', undefined, signal),
+  startRecording: (request: StartRequest) => call<RecordingStarted>('POST', '/agent/v1/recordings', request),
+  stopRecording: (id: string) => call<unknown>('POST', `/agent/v1/recordings/${part(id)}/stop`, {}),
+  snapshot: async (stream: string) =>
+    (await send('POST', `/agent/v1/streams/${part(stream)}/snapshot`, {})).blob(),
+  allowPhone: (id: string) => call<PhoneInfo>('POST', `/agent/v1/phones/${part(id)}/allow`, {}),
+  startPhones: (settings: StartPhones) => call<PhonesAnswer>('POST', '/agent/v1/phones/start', settings),
+  stopPhones: () => call<PhonesStopped>('POST', '/agent/v1/phones/stop', {}),
+  openSession: (token: string) => call<SessionInfo>('POST', '/agent/v1/session', { token }),
+  tokens: async (signal: AbortSignal) =>
+    (await call<{ tokens: TokenInfo[] }>('GET', '/agent/v1/tokens', undefined, signal)).tokens,
+  createToken: (request: NewToken) =>
+    call<TokenInfo & { token: string }>('POST', '/agent/v1/tokens', request),
+  revokeToken: (id: string) => call<unknown>('DELETE', `/agent/v1/tokens/${part(id)}`),
+}
+
+export const cloud = {
+  recordings: (filter: ArchiveFilter, signal: AbortSignal) =>
+    call<{ recordings: RecordingItem[]; cursor?: string }>(
+      'GET',
+      pathOf('/v1/recordings', { limit: 24, ...filter }),
+      undefined,
+      signal,
+    ),
+  recording: (id: string, signal: AbortSignal) =>
+    call<RecordingDetail>('GET', `/v1/recordings/${part(id)}`, undefined, signal),
+  deleteRecording: (id: string) => call<unknown>('DELETE', `/v1/recordings/${part(id)}`),
+  hold: (id: string, hold: boolean) => call<unknown>('PUT', `/v1/recordings/${part(id)}/hold`, { hold }),
+  share: (id: string, expiresInS: number) =>
+    call<Share>('POST', `/v1/recordings/${part(id)}/shares`, { expiresInS }),
+  revokeShare: (id: string) => call<unknown>('DELETE', `/v1/shares/${part(id)}`),
+  tasks: (status: string | undefined, cursor: string | undefined, signal: AbortSignal) =>
+    call<{ tasks: Task[]; cursor?: string }>(
+      'GET',
+      pathOf('/v1/tasks', { limit: 50, status, cursor }),
+      undefined,
+      signal,
+    ),
+  task: (id: string, signal: AbortSignal) => call<Task>('GET', `/v1/tasks/${part(id)}`, undefined, signal),
+  retryTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/retry`, {}),
+  health: (signal: AbortSignal) => call<CloudHealth>('GET', '/v1/health', undefined, signal),
+  shared: (path: string, signal: AbortSignal) => call<SharedRecording>('GET', path, undefined, signal),
+}
+
+/** Addresses for `<img>`, `<video>` and links: each answers with a redirect to an expiring URL. */
+export const links = {
+  thumbnail: (id: string, stream?: string) => pathOf(`/v1/recordings/${part(id)}/thumbnail`, { stream }),
+  download: (id: string, stream: string, filePart: number, format: 'mp4' | 'h264') =>
+    pathOf(`/v1/recordings/${part(id)}/download`, { stream, part: filePart, format }),
+  timestamps: (id: string, stream: string) => pathOf(`/v1/recordings/${part(id)}/timestamps.csv`, { stream }),
+  live: (stream: string) =>
+    `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/live/${part(stream)}.flv`,
+}

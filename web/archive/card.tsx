@@ -1,0 +1,84 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { RecordingItem } from '../../shared/contract/api.ts'
+import { links } from '../api.ts'
+import { formatDuration, formatTime } from '../format.ts'
+import { hrefOf } from '../route.ts'
+import { language, text } from '../text/text.ts'
+import { Icon } from '../ui/icon.tsx'
+import { Pill } from '../ui/parts.tsx'
+import { useSeconds } from '../ui/ticker.ts'
+import { stateTones, titleOf } from './words.ts'
+
+const namesShown = 3
+
+export function RecordingCard({ recording }: { recording: RecordingItem }): JSX.Element {
+  const words = text.value.archive
+  const { id, state, streams } = recording
+  const title = titleOf(recording)
+  return (
+    <a class="recording-card" href={hrefOf('archive', id)} aria-label={words.open(title)} data-state={state}>
+      <div class="card-picture">
+        <Thumbnail key={state} recording={recording} />
+        <div class="card-badges">
+          {state !== 'ready' && (
+            <Pill tone={stateTones[state]}>
+              {state === 'open' && <span class="record-dot record-dot-on" />}
+              {words.state[state]}
+            </Pill>
+          )}
+          {recording.hold && (
+            <span class="pill pill-plain" title={words.onHold}>
+              <Icon name="pin" />
+            </span>
+          )}
+        </div>
+        <Length recording={recording} />
+      </div>
+      <div class="card-words">
+        <h3>{title}</h3>
+        <p class="muted">
+          <time>{formatTime(recording.from, language.value)}</time>
+          <span class="card-streams">
+            {streams.slice(0, namesShown).join(', ')}
+            {streams.length > namesShown && ` +${streams.length - namesShown}`}
+          </span>
+        </p>
+      </div>
+    </a>
+  )
+}
+
+/** The picture of a recording, or the reel where none could be made yet. */
+export function Thumbnail({ recording }: { recording: { id: string; state: string } }): JSX.Element {
+  const [missing, setMissing] = useState(false)
+  if (missing || recording.state === 'armed')
+    return (
+      <div class="no-picture">
+        <Icon name="camera" />
+      </div>
+    )
+  return (
+    <img
+      class="thumbnail"
+      src={links.thumbnail(recording.id)}
+      alt=""
+      loading="lazy"
+      decoding="async"
+      onError={() => setMissing(true)}
+    />
+  )
+}
+
+function Length({ recording }: { recording: RecordingItem }): JSX.Element | null {
+  if (recording.state === 'armed') return null
+  if (recording.to !== null) {
+    return <span class="card-length">{formatDuration(recording.to - recording.from)}</span>
+  }
+  return <GrowingLength from={recording.from} />
+}
+
+function GrowingLength({ from }: { from: number }): JSX.Element {
+  const now = useSeconds()
+  return <span class="card-length">{formatDuration(now.value - from)}</span>
+}

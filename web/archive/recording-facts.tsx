@@ -1,0 +1,44 @@
+import type { ComponentChildren, JSX } from 'preact'
+import type { RecordingDetail } from '../../shared/contract/api.ts'
+import { formatBytes, formatDateTime, formatDuration, formatSpan } from '../format.ts'
+import { language, text } from '../text/text.ts'
+import { Facts } from '../ui/parts.tsx'
+
+export function RecordingFacts({ recording }: { recording: RecordingDetail }): JSX.Element {
+  return (
+    <section class="card">
+      <Facts rows={rowsOf(recording)} />
+    </section>
+  )
+}
+
+function rowsOf(recording: RecordingDetail): [string, ComponentChildren][] {
+  const words = text.value.archive
+  const { from, to, streams } = recording
+  const units = streams.reduce((sum, stream) => sum + stream.units, 0)
+  const bytes = streams.flatMap((stream) => stream.export.files).reduce((sum, file) => sum + file.mp4Bytes, 0)
+  return [
+    [words.begun, formatDateTime(from, language.value)],
+    [words.ended, to === null ? words.stillOpen : formatDateTime(to, language.value)],
+    ...(to === null ? [] : [[words.duration, formatDuration(to - from)] as [string, string]]),
+    [words.pictures, units.toLocaleString()],
+    ...clockRows(recording),
+    ...(bytes > 0 ? [[words.size, formatBytes(bytes)] as [string, string]] : []),
+    [words.agent, recording.agent],
+    [words.id, <code key="id">{recording.id}</code>],
+  ]
+}
+
+/** How far the times can be trusted: one line for all streams when they agree, else one each. */
+function clockRows({ streams }: RecordingDetail): [string, string][] {
+  const words = text.value.archive
+  const known = streams.flatMap(({ name, clock }) => {
+    if (!clock) return []
+    const bound = formatSpan(Math.max(1, clock.boundMs))
+    return [{ name, words: clock.source === 'device' ? words.clockText(bound) : words.clockArrival(bound) }]
+  })
+  const first = known[0]
+  if (!first) return []
+  if (known.every((clock) => clock.words === first.words)) return [[words.clock, first.words]]
+  return known.map((clock) => [`${words.clock}, ${clock.name}`, clock.words])
+}

@@ -1,0 +1,83 @@
+import type { JSX } from 'preact'
+import { useMemo } from 'preact/hooks'
+import type { RecordingDetail } from '../../shared/contract/api.ts'
+import { cloud } from '../api.ts'
+import { formatDateTime } from '../format.ts'
+import { createResource, useResources } from '../poll.ts'
+import { hrefOf } from '../route.ts'
+import { language, text } from '../text/text.ts'
+import { Icon } from '../ui/icon.tsx'
+import { Empty, Pill, Problem } from '../ui/parts.tsx'
+import { Downloads } from './downloads.tsx'
+import { GapList } from './gap-list.tsx'
+import { Keep } from './keep.tsx'
+import { RecordingFacts } from './recording-facts.tsx'
+import { SharePanel } from './share-panel.tsx'
+import { StreamPlayers } from './stream-players.tsx'
+import { stateOf, stateTones, titleOf } from './words.ts'
+
+/** One recording: its pictures, what is missing in them, its files, and what may be done with it. */
+export function RecordingPage({ id }: { id: string }): JSX.Element {
+  const resource = useMemo(
+    () =>
+      createResource(
+        (signal) => cloud.recording(id, signal),
+        ({ state }) => state === 'ready' || state === 'failed',
+      ),
+    [id],
+  )
+  useResources(resource)
+  const recording = resource.value.value
+  const error = resource.error.value
+  return (
+    <div class="view view-wide">
+      <a class="back" href={hrefOf('archive')}>
+        <Icon name="back" /> {text.value.sections.archive}
+      </a>
+      {error?.status === 404 && <Empty icon="archive" title={text.value.archive.gone} />}
+      {error && error.status !== 404 && (
+        <Problem message={error.message} onRetry={() => void resource.refresh()} />
+      )}
+      {recording && error?.status !== 404 && (
+        <Content recording={recording} refresh={() => resource.refresh()} />
+      )}
+      {!recording && !error && <p class="muted">{text.value.loading}</p>}
+    </div>
+  )
+}
+
+type ContentProps = { recording: RecordingDetail; refresh: () => Promise<void> }
+
+function Content({ recording, refresh }: ContentProps): JSX.Element {
+  const state = stateOf(recording)
+  const words = text.value.archive
+  return (
+    <>
+      <header class="view-head">
+        <div>
+          <h1>{titleOf(recording)}</h1>
+          <p class="muted">
+            {formatDateTime(recording.from, language.value)} ·{' '}
+            {recording.streams.map(({ name }) => name).join(', ')}
+          </p>
+        </div>
+        <div class="actions">
+          {recording.hold && <Pill tone="plain">{words.onHold}</Pill>}
+          <Pill tone={stateTones[state]}>{words.state[state]}</Pill>
+        </div>
+      </header>
+      <div class="columns recording">
+        <div class="stack">
+          <StreamPlayers recording={recording} state={state} />
+          <GapList recording={recording} />
+        </div>
+        <div class="stack">
+          <Downloads recording={recording} />
+          <SharePanel id={recording.id} />
+          <RecordingFacts recording={recording} />
+          <Keep recording={recording} refresh={refresh} />
+        </div>
+      </div>
+    </>
+  )
+}

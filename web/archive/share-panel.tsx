@@ -1,0 +1,77 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { cloud, type Share } from '../api.ts'
+import { formatDateTime } from '../format.ts'
+import { language, text } from '../text/text.ts'
+import { attempt, tell } from '../ui/notice.tsx'
+import { Button, CopyButton, Field } from '../ui/parts.tsx'
+
+const defaultSpan = '604800'
+
+/** Makes links for people without a token. A link is shown only to who made it: it is stored hashed. */
+export function SharePanel({ id }: { id: string }): JSX.Element {
+  const [span, setSpan] = useState(defaultSpan)
+  const [shares, setShares] = useState<Share[]>([])
+  const [busy, setBusy] = useState(false)
+  const words = text.value.archive
+  const create = async (): Promise<void> => {
+    setBusy(true)
+    await attempt(async () => {
+      const share = await cloud.share(id, Number(span))
+      setShares((before) => [share, ...before])
+    })
+    setBusy(false)
+  }
+  const revoke = (share: Share): Promise<boolean> =>
+    attempt(async () => {
+      await cloud.revokeShare(share.id)
+      setShares((before) => before.filter((other) => other.id !== share.id))
+      tell(words.shareRevoked)
+    })
+  return (
+    <section class="card">
+      <h2>{words.share}</h2>
+      <p class="muted small">{words.shareBody}</p>
+      <div class="share-form">
+        <Field label={words.shareFor}>
+          <select value={span} onChange={(event) => setSpan(event.currentTarget.value)}>
+            {Object.entries(words.shareSpans).map(([seconds, label]) => (
+              <option key={seconds} value={seconds}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </Field>
+        <Button icon="share" busy={busy} onClick={() => void create()}>
+          {words.shareCreate}
+        </Button>
+      </div>
+      {shares.map((share) => (
+        <ShareLine key={share.id} share={share} onRevoke={() => void revoke(share)} />
+      ))}
+    </section>
+  )
+}
+
+function ShareLine({ share, onRevoke }: { share: Share; onRevoke: () => void }): JSX.Element {
+  const words = text.value.archive
+  const url = new URL(share.url, location.origin).href
+  return (
+    <div class="share-line">
+      <input
+        type="text"
+        readOnly
+        value={url}
+        aria-label={words.share}
+        onFocus={(event) => event.currentTarget.select()}
+      />
+      <div class="actions">
+        <CopyButton value={url} />
+        <Button kind="quiet" onClick={onRevoke}>
+          {words.shareRevoke}
+        </Button>
+      </div>
+      <p class="muted small">{words.shareUntil(formatDateTime(share.expiresAt, language.value))}</p>
+    </div>
+  )
+}

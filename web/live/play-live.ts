@@ -1,0 +1,116 @@
+import type MpegtsModule from 'mpegts.js'
+import { links } from '../api.ts'
+
+/** What a tile shows over its picture. `retrying` holds when the next try comes, in ms from now. */
+export type LiveState = { is: 'connecting' | 'playing' } | { is: 'retrying'; inMs: number }
+
+const firstPauseMs = 1000
+const pauseMaxMs = 30_000
+const steadyAfterMs = 10_000 // Played for this long: the next loss begins with the short pause again.
+const stalledAfterMs = 8000 // Longer than any key frame distance that still feels live.
+
+/** Pause before try `failures` (from 1): doubles up to 30 s; `random` in 0…1 keeps a wall's tiles from marching in step. */
+export function retryPauseMs(failures: number, random: number): number {
+  const full = Math.min(firstPauseMs * 2 ** (failures - 1), pauseMaxMs)
+  return full / 2 + (full / 2) * random
+}
+
+type Library = typeof MpegtsModule.default
+type Player = MpegtsModule.default.Player
+
+let library: Promise<Library> | undefined
+
+function loadLibrary(): Promise<Library> {
+  library ??= import('mpegts.js').then(({ default: exported }) => {
+    // A CommonJS bundle: its types speak of a `default` that only some bundlers make.
+    const mpegts: Library = 'createPlayer' in exported ? (exported as unknown as Library) : exported.default
+    mpegts.LoggingControl.enableAll = false
+    return mpegts
+  })
+  library.catch(() => {
+    library = undefined // A chunk that did not load is asked for again with the next try.
+  })
+  return library
+}
+
+/**
+ * Plays `/live/{name}.flv` over WebSocket until the returned function is called: reconnects with growing
+ * pauses after an error, an end, or a picture that stands still.
+ */
+export function playLive(video: HTMLVideoElement, name: string, on: (state: LiveState) => void): () => void {
+  let stopped = false
+  let failures = 0
+  let player: Player | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const close = (): void => {
+    clearTimeout(timer)
+    player?.destroy()
+    player = undefined
+  }
+  const fail = (): void => {
+    if (stopped) return
+    close()
+    failures += 1
+    const inMs = retryPauseMs(failures, Math.random())
+    on({ is: 'retrying', inMs })
+    timer = setTimeout(() => void open(), inMs)
+  }
+  const watch = (startedAt: number, lastTime: number, stillMs: number): void => {
+    const time = video.currentTime
+    const moved = time > lastTime
+    const still = moved || video.paused ? 0 : stillMs + 1000
+    if (moved) on({ is: 'playing' })
+    if (moved && performance.now() - startedAt > steadyAfterMs) failures = 0
+    if (still >= stalledAfterMs) fail()
+    else timer = setTimeout(() => watch(startedAt, time, still), 1000)
+  }
+  const open = async (): Promise<void> => {
+    on({ is: 'connecting' })
+    try {
+      const mpegts = await loadLibrary()
+      if (stopped) return
+      player = createPlayer(mpegts, video, name, fail)
+      video.muted ||= failures === 0 // Browsers start a picture by themselves only without sound.
+      Promise.resolve(player.play()).catch(() => {}) // Refused autoplay: the watch below sees a paused video.
+      watch(performance.now(), video.currentTime, 0)
+    } catch {
+      fail()
+    }
+  }
+  void open()
+  return () => {
+    stopped = true
+    close()
+  }
+}
+
+function createPlayer(mpegts: Library, video: HTMLVideoElement, name: string, fail: () => void): Player {
+  const player = mpegts.createPlayer(
+    { type: 'flv', isLive: true, url: links.live(name) },
+    {
+      enableWorker: false, // Its worker comes from a blob, which `script-src 'self'` rightly refuses.
+      enableStashBuffer: false,
+      lazyLoad: false,
+      deferLoadAfterSourceOpen: false,
+      liveSync: true,
+      liveSyncMaxLatency: 1.5,
+      liveSyncTargetLatency: 0.6,
+      autoCleanupSourceBuffer: true,
+      autoCleanupMaxBackwardDuration: 30,
+      autoCleanupMinBackwardDuration: 10,
+    },
+  )
+  player.on(mpegts.Events.ERROR, fail)
+  player.on(mpegts.Events.LOADING_COMPLETE, fail)
+  player.attachMediaElement(video)
+  player.load()
+  return player
+}
+
+/** Whether Media Source can decode the codec; a stream of unknown codec is tried. */
+export function canDecode(codecString: string | undefined): boolean {
+  if (!codecString) return true
+  const source = globalThis.MediaSource
+  return source?.isTypeSupported(`video/mp4; codecs="${codecString}"`) ?? false
+}

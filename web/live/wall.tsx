@@ -1,0 +1,96 @@
+import type { JSX } from 'preact'
+import { openRecordings, recordings, streams } from '../model.ts'
+import { useResources } from '../poll.ts'
+import { hrefOf } from '../route.ts'
+import { text } from '../text/text.ts'
+import { Button, Empty, Problem } from '../ui/parts.tsx'
+import { OpenRecordings } from './open-recordings.tsx'
+import { SelectionBar, selection } from './selection.tsx'
+import { Tile } from './tile.tsx'
+
+export function Wall(): JSX.Element {
+  useResources(streams, recordings)
+  const words = text.value.live
+  const list = streams.value.value
+  const error = streams.error.value
+  return (
+    <div class="view view-wide">
+      <Heading />
+      {error && <Problem message={error.message} onRetry={() => void streams.refresh()} />}
+      <OpenRecordings />
+      {list && list.length > 0 && (
+        <div class={`wall wall-${Math.min(list.length, 5)}`}>
+          {list.map((stream) => (
+            <Tile key={stream.name} stream={stream} />
+          ))}
+        </div>
+      )}
+      {list?.length === 0 && (
+        <Empty icon="live" title={words.emptyTitle}>
+          <p>{words.emptyBody}</p>
+          <a class="button button-primary" href={hrefOf('phones')}>
+            {words.emptyAction}
+          </a>
+          <p class="muted small">
+            {words.emptySim} <code>npm run -s edgereel -- sim phone</code>
+          </p>
+        </Empty>
+      )}
+      {!list && !error && <WallSkeleton />}
+      <SelectionBar />
+    </div>
+  )
+}
+
+function Heading(): JSX.Element {
+  const words = text.value.live
+  const list = streams.value.value ?? []
+  const live = list.filter(({ state }) => state === 'live').length
+  const open = openRecordings.value.length
+  const all = list.map(({ name }) => name)
+  const selecting = selection.value !== undefined
+  return (
+    <header class="view-head">
+      <div>
+        <h1>{text.value.sections.live}</h1>
+        {list.length > 0 && (
+          <p class="muted">
+            {words.summary(live, list.length)}
+            {open > 0 && <span class="rec-text"> · {words.recording(open)}</span>}
+          </p>
+        )}
+      </div>
+      {all.length > 1 && (
+        <div class="actions">
+          {selecting && (
+            <Button
+              onClick={() => {
+                selection.value = new Set(all)
+              }}
+            >
+              {words.selectAll}
+            </Button>
+          )}
+          <Button
+            icon="select"
+            pressed={selecting}
+            onClick={() => {
+              selection.value = selecting ? undefined : new Set()
+            }}
+          >
+            {words.select}
+          </Button>
+        </div>
+      )}
+    </header>
+  )
+}
+
+function WallSkeleton(): JSX.Element {
+  return (
+    <div class="wall wall-2" aria-busy="true" role="status" aria-label={text.value.loading}>
+      <div class="tile skeleton" />
+      <div class="tile skeleton" />
+    </div>
+  )
+}

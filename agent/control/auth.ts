@@ -49,7 +49,7 @@ export function createAuth({ tokens, file, clock, port }: AuthOptions): Auth {
     const stored = find()
     if (!stored) {
       guard.failed(address)
-      throw unauthenticated()
+      throw wrongLogin()
     }
     return { principal: principalOf(stored, 'cookie'), cookie: sessions.create(stored.id) }
   }
@@ -116,6 +116,16 @@ function unauthenticated(): AppError {
   return new AppError('Unauthenticated', 'this needs a token: see admin.token, or `edgereel token create`', {
     zh: '需要令牌：请查看 admin.token，或使用 edgereel token create 创建。',
   })
+}
+
+function wrongLogin(): AppError {
+  return new AppError(
+    'Unauthenticated',
+    'this token is wrong or was revoked, or the link was used or is too old',
+    {
+      zh: '令牌错误或已撤销，或者链接已使用或已过期。',
+    },
+  )
 }
 
 const rolesThatMay: Record<Role, readonly Role[]> = {

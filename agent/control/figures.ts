@@ -1,0 +1,135 @@
+import type { Hub } from '../hub/hub.ts'
+import type { PlayFigures } from '../play/flv.ts'
+import type { LoopDelay } from './health.ts'
+import type { Metrics } from './metrics.ts'
+
+type Sources = {
+  hub: Pick<Hub, 'streams'>
+  play: PlayFigures
+  loop: LoopDelay
+  /** Refused packets of phones, by reason. */
+  refusedPackets?: () => Readonly<Record<string, number>>
+  ring?: () => {
+    usedBytes: number
+    quotaBytes: number
+    freeBytes: number
+    segments: number
+    queueBytes: number
+  }
+  upload?: () => { pendingSegments: number; pendingBytes: number }
+}
+
+/** The standard figures of an agent, read at each scrape. */
+export function registerFigures(metrics: Metrics, sources: Sources): void {
+  streamFigures(metrics, sources.hub)
+  viewerFigures(metrics, sources.play)
+  processFigures(metrics, sources.loop)
+  const { refusedPackets, ring, upload } = sources
+  if (refusedPackets) {
+    metrics.counterOf('edgereel_phone_refused_packets_total', 'Packets of phones that were refused', () =>
+      byLabel('reason', Object.entries(refusedPackets())),
+    )
+  }
+  if (ring) ringFigures(metrics, ring)
+  if (upload) {
+    metrics.gauge(
+      'edgereel_upload_pending_segments',
+      'Segments that wait for upload',
+      () => upload().pendingSegments,
+    )
+    metrics.gauge('edgereel_upload_pending_bytes', 'Bytes that wait for upload', () => upload().pendingBytes)
+  }
+}
+
+function byLabel(label: string, entries: Iterable<readonly [string, number]>) {
+  return Array.from(entries, ([key, value]) => ({ labels: { [label]: key }, value }))
+}
+
+function streamFigures(metrics: Metrics, hub: Pick<Hub, 'streams'>): void {
+  const perStream = (read: (stats: ReturnType<Hub['streams']>[number]['stats']) => number) => () =>
+    byLabel(
+      'stream',
+      hub.streams().map((stream) => [stream.name, read(stream.stats)] as const),
+    )
+  metrics.gauge('edgereel_streams', 'Streams by state', () => {
+    const live = hub.streams().filter(({ state }) => state === 'live').length
+    return byLabel('state', [
+      ['live', live],
+      ['waiting', hub.streams().length - live],
+    ])
+  })
+  metrics.counterOf(
+    'edgereel_stream_units_total',
+    'Pictures and audio frames received',
+    perStream((s) => s.units),
+  )
+  metrics.counterOf(
+    'edgereel_stream_bytes_total',
+    'Bytes of media received',
+    perStream((s) => s.bytes),
+  )
+  metrics.counterOf(
+    'edgereel_stream_gaps_total',
+    'Gaps that sources reported',
+    perStream((s) => s.gaps),
+  )
+  metrics.gauge(
+    'edgereel_stream_bits_per_second',
+    'Bits per second',
+    perStream((s) => Math.round(s.bitsPerSecond)),
+  )
+  metrics.gauge(
+    'edgereel_stream_fps',
+    'Pictures per second',
+    perStream((s) => s.fps),
+  )
+  metrics.gauge(
+    'edgereel_stream_viewers',
+    'Viewers of a stream',
+    perStream((s) => s.viewers),
+  )
+}
+
+function viewerFigures(metrics: Metrics, play: PlayFigures): void {
+  metrics.gauge('edgereel_viewers', 'Viewers by transport', () =>
+    byLabel('transport', Object.entries(play.viewers)),
+  )
+  metrics.counterOf('edgereel_viewer_bytes_total', 'Bytes handed to viewers', () => play.bytes)
+  metrics.counterOf(
+    'edgereel_viewer_skips_total',
+    'Times that a slow viewer skipped to a key frame',
+    () => play.skips,
+  )
+  metrics.counterOf(
+    'edgereel_viewer_skipped_bytes_total',
+    'Bytes that slow viewers missed',
+    () => play.skippedBytes,
+  )
+  metrics.counterOf('edgereel_viewers_ended_total', 'Viewers that left, by reason', () =>
+    byLabel('reason', Object.entries(play.ended)),
+  )
+}
+
+function ringFigures(metrics: Metrics, ring: NonNullable<Sources['ring']>): void {
+  metrics.gauge('edgereel_ring_used_bytes', 'Bytes of the ring on the disk', () => ring().usedBytes)
+  metrics.gauge('edgereel_ring_quota_bytes', 'Bytes that the ring may use', () => ring().quotaBytes)
+  metrics.gauge('edgereel_disk_free_bytes', 'Free bytes of the disk', () => ring().freeBytes)
+  metrics.gauge('edgereel_ring_segments', 'Segments in the ring', () => ring().segments)
+  metrics.gauge(
+    'edgereel_ring_queue_bytes',
+    'Bytes that wait for the storage worker',
+    () => ring().queueBytes,
+  )
+}
+
+function processFigures(metrics: Metrics, loop: LoopDelay): void {
+  metrics.counterOf('process_cpu_seconds_total', 'CPU time, user and system', () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1e6
+  })
+  metrics.gauge('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss())
+  metrics.gauge('edgereel_event_loop_delay_seconds', 'How late the event loop runs', () => [
+    { labels: { quantile: '0.99' }, value: loop.p99Ms() / 1000 },
+    { labels: { quantile: '1' }, value: loop.maxMs() / 1000 },
+  ])
+}

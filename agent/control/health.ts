@@ -1,0 +1,25 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+/** What must be well before this agent takes cameras in. A check answers what is wrong, in words, or undefined. */
+export type HealthChecks = Readonly<Record<string, () => string | undefined>>
+
+export type Health = { ready: boolean; checks: Record<string, string> }
+
+export function checkHealth(checks: HealthChecks): Health {
+  const entries = Object.entries(checks).map(([name, check]) => [name, check() ?? 'ok'] as const)
+  return { ready: entries.every(([, state]) => state === 'ok'), checks: Object.fromEntries(entries) }
+}
+
+/** How late the event loop runs (RELIABILITY.md E6). */
+export type LoopDelay = Disposable & { p99Ms(): number; maxMs(): number }
+
+export function watchLoopDelay(): LoopDelay {
+  const histogram = monitorEventLoopDelay({ resolution: 10 })
+  histogram.enable()
+  const ms = (ns: number) => (Number.isFinite(ns) ? ns / 1e6 : 0)
+  return {
+    p99Ms: () => ms(histogram.percentile(99)),
+    maxMs: () => ms(histogram.max),
+    [Symbol.dispose]: () => void histogram.disable(),
+  }
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import { apiError } from '../../shared/contract/agent-api.ts'
+import type { Route } from './route.ts'
+
+/** `paths` of an OpenAPI document. */
+export type OpenApiPaths = Record<string, Record<string, unknown>>
+
+const nameParameter = { name: 'name', in: 'path', required: true, schema: { type: 'string' } }
+const appParameter = { name: 'app', in: 'path', required: true, schema: { type: 'string' } }
+const tokenParameter = {
+  name: 'token',
+  in: 'query',
+  description:
+    'For players and sockets that cannot send headers: a viewer or publisher token bound to this stream',
+  schema: { type: 'string' },
+}
+
+// Doors that are not part of the router: bytes on sockets.
+const mediaPaths: OpenApiPaths = {
+  '/{app}/{name}.flv': {
+    get: {
+      summary: 'The live stream as FLV, over HTTP or as WebSocket',
+      'x-role': 'viewer',
+      security: [{ bearer: [] }, { query: [] }],
+      parameters: [appParameter, nameParameter, tokenParameter],
+      responses: { 200: { description: 'FLV', content: { 'video/x-flv': {} } }, default: errorResponse() },
+    },
+  },
+  '/android-cam': {
+    get: {
+      summary: 'WebSocket of a phone; without a token it waits to be allowed',
+      'x-role': 'publisher',
+      security: [{ bearer: [] }, { query: [] }, {}],
+      parameters: [tokenParameter],
+      responses: { 101: { description: 'WebSocket' }, default: errorResponse() },
+    },
+  },
+}
+
+export function openApiDocument(routes: readonly Route[], others: OpenApiPaths): object {
+  const paths: OpenApiPaths = structuredClone({ ...others, ...mediaPaths })
+  for (const route of routes) {
+    paths[route.path] ??= {}
+    Object.assign(paths[route.path] ?? {}, { [route.method]: operation(route) })
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'edgereel', version: '1' },
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        query: { type: 'apiKey', in: 'query', name: 'token' },
+      },
+    },
+    paths,
+  }
+}
+
+function operation(route: Route): object {
+  const described = route.status === 204 ? { description: 'Done' } : { description: 'OK', ...answerOf(route) }
+  return {
+    summary: route.summary,
+    'x-role': route.role,
+    security: route.role === 'public' ? [] : [{ bearer: [] }],
+    parameters: [...pathParameters(route.path), ...queryParameters(route.query)],
+    ...(route.body ? { requestBody: { content: json(route.body, 'input') } } : {}),
+    responses: { [route.status]: described, default: errorResponse() },
+  }
+}
+
+function answerOf({ answer }: Route): object {
+  return answer ? { content: json(answer, 'output') } : {}
+}
+
+function json(schema: z.ZodType, io: 'input' | 'output'): object {
+  return { 'application/json': { schema: z.toJSONSchema(schema, { io }) } }
+}
+
+function errorResponse(): object {
+  return { description: 'What went wrong', content: json(apiError, 'output') }
+}
+
+function pathParameters(path: string): object[] {
+  return Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => {
+    return { name, in: 'path', required: true, schema: { type: 'string' } }
+  })
+}
+
+function queryParameters(query: z.ZodType | undefined): object[] {
+  if (!query) return []
+  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' })
+  return Object.entries(properties).map(([name, schema]) => {
+    return { name, in: 'query', required: required.includes(name), schema }
+  })
+}

@@ -1,0 +1,53 @@
+import type { ServerResponse } from 'node:http'
+import { AppError } from '../../shared/error.ts'
+import { viewerEndMs } from '../../shared/limits.ts'
+import type { ViewerEnd, ViewerSocket } from '../play/viewer.ts'
+import { refuse } from './refuse.ts'
+import { writeAll } from './websocket.ts'
+
+const headers = {
+  'content-type': 'video/x-flv',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+}
+
+/**
+ * HTTP-FLV: the head goes out with the first bytes (a stream that has no picture can still be refused in words), then
+ * the shared bytes go straight to the socket. No chunked coding: it would frame them once per viewer.
+ */
+export function flvSocket(response: ServerResponse, requestId: string): ViewerSocket {
+  response.useChunkedEncodingByDefault = false // The end of the connection is the end of the body.
+  return {
+    write: (chunks, done) => {
+      if (!response.headersSent) {
+        response.writeHead(200, headers)
+        response.flushHeaders()
+      }
+      if (response.socket) writeAll(response.socket, chunks, done)
+      else setImmediate(done, true)
+    },
+    end: (reason) => endFlv(response, requestId, reason),
+  }
+}
+
+function endFlv(response: ServerResponse, requestId: string, reason: ViewerEnd): void {
+  if (reason === 'stalled' || reason === 'gone') response.destroy()
+  else if (!response.headersSent) refuse(response, { error: refusal(reason), requestId })
+  else endCleanly(response)
+}
+
+function endCleanly(response: ServerResponse): void {
+  const { socket } = response
+  response.end()
+  const timer = setTimeout(() => socket?.destroy(), viewerEndMs)
+  response.once('close', () => clearTimeout(timer))
+}
+
+function refusal(reason: ViewerEnd): AppError {
+  if (reason === 'no-key-frame') {
+    return new AppError('DeadlineExceeded', 'no key frame came: check that the camera sends', {
+      zh: '未收到关键帧：请检查摄像头是否在发送。',
+    })
+  }
+  return new AppError('Unavailable', 'the stream ended', { zh: '流已结束。' })
+}

@@ -1,0 +1,270 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
+import type { Duplex } from 'node:stream'
+import { AppError } from '../../shared/error.ts'
+import { connectionsMax, headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import { type Credentials, type Principal, requireRole } from '../control/auth.ts'
+import type { RequestContext } from '../control/route.ts'
+import { TooManyTries } from '../control/sessions.ts'
+import type { FlvPlay } from '../play/flv.ts'
+import { BodyTooLarge, sendApiResponse, toApiRequest } from './api-bridge.ts'
+import { flvSocket } from './flv-socket.ts'
+import { type CloudDoor, createForward, type Forward, isCloudPath } from './forward.ts'
+import { checkOrigin, type HostRule, hostAllowed, isLoopback } from './guard.ts'
+import { type Pages, securityHeaders, servePage } from './pages.ts'
+import { type Refusal, refuse, refuseUpgrade } from './refuse.ts'
+import { createWebSockets, type PhoneSocket, type WebSockets } from './websocket.ts'
+
+export type DoorEvent =
+  | { type: 'refused'; door: 'http' | 'websocket'; reason: string; status: number }
+  | { type: 'socket-guard'; reason: string }
+  | { type: 'fault'; error: unknown; requestId: string }
+
+export type HttpOptions = {
+  host: string
+  port: number
+  tls?: { key: string | Buffer; cert: string | Buffer }
+  publicUrl?: string
+  clock: Clock
+  pages: Pages
+  authorize: (credentials: Credentials) => Principal
+  api: (request: Request, context: RequestContext) => Promise<Response>
+  play: FlvPlay
+  /** A phone that may come in, or may wait (RELIABILITY.md C7): its role says which. */
+  onPhone: (socket: PhoneSocket, info: { principal: Principal; address: string }) => void
+  /** Absent while this agent has no cloud on the same machine. */
+  cloud?: CloudDoor
+  onEvent: (event: DoorEvent) => void
+}
+
+export type HttpDoor = AsyncDisposable & { readonly port: number }
+
+const phonePath = '/android-cam'
+const apiPaths = /^\/(agent\/v1\/.*|healthz|readyz|metrics|openapi\.json|login)$/
+
+/** Opens the port. `FailedPrecondition`, in words, when it is taken or not ours to open. */
+export async function openHttp(options: HttpOptions): Promise<HttpDoor> {
+  const door = new Door(options)
+  const server = listener(options)
+  server.maxConnections = connectionsMax
+  server.on('request', (request, response) => door.request(request, response))
+  server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head))
+  server.on('clientError', (_error, socket) => socket.destroy())
+  await listen(server, options)
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      door[Symbol.dispose]()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function listener({ tls }: HttpOptions): Server {
+  const common = {
+    maxHeaderSize: headerBytesMax,
+    headersTimeout: headersMs,
+    requestTimeout: 0, // Uploads to the cloud may take long; they have an idle limit, bodies of the API their own.
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: 2000,
+    noDelay: true,
+  }
+  return tls ? createTlsServer({ ...common, ...tls }) : createServer(common)
+}
+
+function listen(server: Server, { host, port }: HttpOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(portError(cause, port)))
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.removeAllListeners('error')
+      server.on('error', () => undefined) // EMFILE at accept: Node goes on accepting.
+      resolve()
+    })
+  })
+}
+
+function portError(cause: NodeJS.ErrnoException, port: number): AppError {
+  if (cause.code === 'EADDRINUSE') {
+    return new AppError(
+      'FailedPrecondition',
+      `port ${port} is taken: stop what holds it, or choose another with --port`,
+      {
+        cause,
+        zh: `端口 ${port} 已被占用：请停止占用它的程序，或用 --port 指定其他端口。`,
+      },
+    )
+  }
+  return new AppError(
+    'FailedPrecondition',
+    `port ${port} cannot be opened (${cause.code}): choose another with --port`,
+    {
+      cause,
+      zh: `无法打开端口 ${port}（${cause.code}）：请用 --port 指定其他端口。`,
+    },
+  )
+}
+
+type Visit = { request: IncomingMessage; path: string; query: URLSearchParams; requestId: string }
+
+class Door implements Disposable {
+  readonly #options: HttpOptions
+  readonly #hosts: HostRule
+  readonly #sockets: WebSockets
+  readonly #forward: Forward | undefined
+
+  constructor(options: HttpOptions) {
+    this.#options = options
+    const publicHost = options.publicUrl === undefined ? undefined : URL.parse(options.publicUrl)?.hostname
+    this.#hosts = { hostname: hostname(), publicHost }
+    this.#forward = options.cloud ? createForward(options.cloud) : undefined
+    this.#sockets = createWebSockets({
+      clock: options.clock,
+      onGuard: (reason) => options.onEvent({ type: 'socket-guard', reason }),
+    })
+  }
+
+  request(request: IncomingMessage, response: ServerResponse): void {
+    const requestId = randomUUID()
+    response.on('error', () => undefined) // The client is gone; `close` tells those who care.
+    for (const [key, value] of Object.entries(securityHeaders)) response.setHeader(key, value)
+    response.setHeader('x-request-id', requestId)
+    this.#route(request, response, requestId).catch((error: unknown) => {
+      refuse(response, this.#refusal('http', error, requestId))
+    })
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const requestId = randomUUID()
+    socket.on('error', () => undefined)
+    try {
+      this.#routeUpgrade(request, socket, head, requestId)
+    } catch (error) {
+      refuseUpgrade(socket, this.#refusal('websocket', error, requestId))
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#sockets[Symbol.dispose]()
+    this.#forward?.[Symbol.dispose]()
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+    const visit = this.#enter(request, requestId)
+    const flv = parseFlvPath(visit.path)
+    const { method } = request
+    if (flv) return this.#playHttp(visit, flv, response)
+    const principal = this.#authorize(visit)
+    if (method !== 'GET' && method !== 'HEAD') this.#checkOrigin(visit, principal)
+    if (apiPaths.test(visit.path)) return this.#api(visit, principal, response)
+    if (isCloudPath(visit.path) && this.#forward) {
+      return this.#forward.handle(request, response, principal, requestId)
+    }
+    if (servePage(this.#options.pages, visit.path, request, response)) return
+    throw new AppError('NotFound', 'there is nothing at this address', { zh: '此地址没有内容。' })
+  }
+
+  #routeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void {
+    const visit = this.#enter(request, requestId)
+    const principal = this.#authorize(visit, true)
+    this.#checkOrigin(visit, principal)
+    const name = parseFlvPath(visit.path)
+    if (name) {
+      requireRole(principal, 'viewer', name)
+      const stream = this.#options.play.find(name)
+      this.#sockets.acceptViewer(request, socket, head, (viewer) => stream.join('ws', viewer))
+    } else if (visit.path === phonePath) {
+      // Without a token a phone may come in and wait to be allowed; a wrong one is a mistake to be told.
+      if (principal.role !== 'anonymous') requireRole(principal, 'publisher', principal.stream)
+      const address = request.socket.remoteAddress ?? ''
+      this.#sockets.acceptPhone(request, socket, head, (phone) =>
+        this.#options.onPhone(phone, { principal, address }),
+      )
+    } else {
+      throw new AppError('NotFound', 'there is no WebSocket at this address', {
+        zh: '此地址没有 WebSocket。',
+      })
+    }
+  }
+
+  #enter(request: IncomingMessage, requestId: string): Visit {
+    if (!hostAllowed(request.headers.host, this.#hosts)) throw new WrongHost()
+    const url = request.url?.startsWith('/') ? URL.parse(`http://agent${request.url}`) : undefined
+    if (!url) throw new AppError('InvalidArgument', 'this is no address', { zh: '地址无效。' })
+    return { request, path: url.pathname, query: url.searchParams, requestId }
+  }
+
+  #authorize({ request, query }: Visit, socket = false): Principal {
+    return this.#options.authorize({
+      authorization: request.headers.authorization,
+      cookie: request.headers.cookie,
+      queryToken: socket ? (query.get('token') ?? undefined) : undefined,
+      loopback: isLoopback(request),
+    })
+  }
+
+  #checkOrigin({ request }: Visit, principal: Principal): void {
+    checkOrigin(request, principal, this.#options.publicUrl)
+  }
+
+  #playHttp(visit: Visit, name: string, response: ServerResponse): void {
+    const { method } = visit.request
+    if (method !== 'GET')
+      throw new AppError('InvalidArgument', 'live streams are read with GET', { zh: '请使用 GET。' })
+    requireRole(this.#authorize(visit, true), 'viewer', name)
+    const viewer = this.#options.play.find(name).join('http', flvSocket(response, visit.requestId))
+    response.on('close', () => viewer?.gone())
+  }
+
+  async #api({ request, requestId }: Visit, principal: Principal, response: ServerResponse): Promise<void> {
+    const apiRequest = await toApiRequest(request, request.url ?? '/')
+    const answer = await this.#options.api(apiRequest, {
+      principal,
+      address: request.socket.remoteAddress ?? '',
+      loopback: isLoopback(request),
+      secure: this.#options.tls !== undefined,
+      requestId,
+    })
+    if (request.method === 'HEAD') await answer.body?.cancel()
+    await sendApiResponse(request.method === 'HEAD' ? new Response(null, answer) : answer, response)
+  }
+
+  #refusal(door: 'http' | 'websocket', cause: unknown, requestId: string): Refusal {
+    const error = AppError.from(cause)
+    if (error.kind === 'Internal') this.#options.onEvent({ type: 'fault', error: cause, requestId })
+    const status = statusOf(error)
+    this.#options.onEvent({ type: 'refused', door, reason: error.kind, status })
+    const headers: Record<string, string> = {}
+    if (error instanceof TooManyTries) headers['retry-after'] = String(error.retryAfterS)
+    if (error.kind === 'Unauthenticated') headers['www-authenticate'] = 'Bearer'
+    return { error, requestId, status, headers }
+  }
+}
+
+/** HTTP 421, which is no kind of its own. */
+class WrongHost extends AppError {
+  constructor() {
+    super(
+      'FailedPrecondition',
+      'this agent is not known by that name: use its address, or set http.publicUrl',
+      {
+        zh: '此主机名未被接受：请使用 IP 地址，或设置 http.publicUrl。',
+      },
+    )
+  }
+}
+
+function statusOf(error: AppError): number {
+  if (error instanceof WrongHost) return 421
+  return error instanceof BodyTooLarge ? 413 : error.httpStatus
+}
+
+/** `/{app}/{name}.flv` → the name as it stands in the path; whether it is a name is the hub's to say. */
+function parseFlvPath(path: string): string | undefined {
+  return /^\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\/([^/]{1,200})\.flv$/.exec(path)?.[1]
+}

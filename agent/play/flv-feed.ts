@@ -1,0 +1,216 @@
+import { flvTimeMsMax, gopCacheBytesMax, gopCacheMs, gopCachePicturesMax } from '../../shared/limits.ts'
+import type { AccessUnit, AudioConfig, VideoConfig } from '../../shared/media/access-unit.ts'
+import type { FlvTagKind } from '../../shared/media/flv.ts'
+import { flvFileHeader, flvTagBytes, writeFlvTag } from '../../shared/media/flv.ts'
+import { flvConfigTags, flvMetadata, flvUnitBody, playsInFlv } from './flv-body.ts'
+import { FlvTime } from './flv-time.ts'
+import { type Cursor, SlabLog } from './slab-log.ts'
+import { type Mark, Viewer, type ViewerEnd, type ViewerFeed, type ViewerSocket } from './viewer.ts'
+import { writeWsHead, wsHeadBytes } from './ws-frame.ts'
+
+export type FlvTransport = 'http' | 'ws'
+
+type Tag = { kind: FlvTagKind; timestampMs: number; parts: readonly Uint8Array[] }
+
+export type FlvFeedOptions = {
+  transport: FlvTransport
+  /** Timeline ms of the publisher's first unit; undefined while none came. */
+  startedAtMs: number | undefined
+  now: () => number
+  /** Runs the flush of all viewers a little later, once: units that arrive together leave together. */
+  schedule: (flush: () => void) => void
+  figures: { bytes: number; skips: number; skippedBytes: number }
+  onViewerEnd: (viewer: Viewer, reason: ViewerEnd) => void
+}
+
+/**
+ * One stream in one transport's framing: tags are built once, into the log from which all viewers are sent.
+ * It lives as long as somebody watches.
+ */
+export class FlvFeed implements ViewerFeed {
+  mark: FlvMark | undefined
+  readonly #options: FlvFeedOptions
+  readonly #log = new SlabLog()
+  readonly #time: FlvTime
+  readonly #viewers = new Set<Viewer>()
+  #video: VideoConfig | undefined
+  #audio: AudioConfig | undefined
+  #configVersion = 0
+  #picturesSinceMark = 0
+  #flushScheduled = false
+
+  constructor(options: FlvFeedOptions) {
+    this.#options = options
+    this.#time = new FlvTime(options.startedAtMs)
+  }
+
+  get position(): number {
+    return this.#log.position
+  }
+
+  get viewerCount(): number {
+    return this.#viewers.size
+  }
+
+  now(): number {
+    return this.#options.now()
+  }
+
+  join(socket: ViewerSocket): Viewer {
+    const viewer = new Viewer(this, socket)
+    this.#viewers.add(viewer)
+    viewer.flush(this.now())
+    return viewer
+  }
+
+  /** False when the stream's time has run out of what players can read: everybody was sent away. */
+  write(unit: AccessUnit): boolean {
+    if (!playsInFlv(unit.config)) return true
+    const timestampMs = this.#time.next(unit)
+    if (timestampMs >= flvTimeMsMax) return false
+    if (this.#takeConfig(unit)) {
+      this.#configVersion += 1
+      for (const parts of flvConfigTags(unit.config)) this.#append({ ...parts, timestampMs })
+    }
+    const opens = unit.track === 'video' ? unit.randomAccess : !this.#video
+    if (opens) this.#setMark(unit, timestampMs)
+    else this.#boundGop(unit)
+    this.#append({ kind: unit.track, timestampMs, parts: flvUnitBody(unit) })
+    this.#scheduleFlush()
+    return true
+  }
+
+  end(reason: ViewerEnd): void {
+    for (const viewer of [...this.#viewers]) viewer.end(reason)
+  }
+
+  onBytes(sizeBytes: number): void {
+    this.#options.figures.bytes += sizeBytes
+  }
+
+  onSkip(sizeBytes: number): void {
+    this.#options.figures.skips += 1
+    this.#options.figures.skippedBytes += sizeBytes
+  }
+
+  onEnd(viewer: Viewer, reason: ViewerEnd): void {
+    this.#viewers.delete(viewer)
+    this.#options.onViewerEnd(viewer, reason)
+  }
+
+  #takeConfig({ config }: AccessUnit): boolean {
+    const known = config.track === 'video' ? this.#video : this.#audio
+    if (config.track === 'video') this.#video = config
+    else this.#audio = config
+    return known !== config
+  }
+
+  #setMark(unit: AccessUnit, timestampMs: number): void {
+    const { transport } = this.#options
+    this.#picturesSinceMark = 0
+    this.mark = new FlvMark({
+      cursor: this.#log.end(),
+      arrivalMs: unit.arrivalMs,
+      configVersion: this.#configVersion,
+      timestampMs,
+      video: this.#video,
+      audio: this.#audio,
+      transport,
+    })
+  }
+
+  // The mark keeps all slabs behind it: a GOP without end must not (as in the hub's cache).
+  #boundGop(unit: AccessUnit): void {
+    this.#picturesSinceMark += 1
+    if (!this.mark) return
+    const sizeBytes = this.#log.position - this.mark.cursor.position
+    const spanMs = unit.arrivalMs - this.mark.arrivalMs
+    if (
+      sizeBytes > gopCacheBytesMax ||
+      spanMs > gopCacheMs ||
+      this.#picturesSinceMark > gopCachePicturesMax
+    ) {
+      this.mark = undefined
+    }
+  }
+
+  #append(tag: Tag): void {
+    const sizeBytes = flvTagBytes(tag.parts)
+    const head = this.#options.transport === 'ws' ? wsHeadBytes(sizeBytes) : 0
+    const room = this.#log.reserve(head + sizeBytes)
+    if (head > 0) writeWsHead(room, sizeBytes)
+    writeFlvTag(room, head, tag)
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return
+    this.#flushScheduled = true
+    this.#options.schedule(() => {
+      this.#flushScheduled = false
+      const nowMs = this.now()
+      for (const viewer of this.#viewers) viewer.flush(nowMs)
+    })
+  }
+}
+
+type MarkFields = Pick<Mark, 'arrivalMs' | 'configVersion'> & {
+  cursor: Cursor
+  timestampMs: number
+  video: VideoConfig | undefined
+  audio: AudioConfig | undefined
+  transport: FlvTransport
+}
+
+/** What comes before the shared bytes is made when the first viewer starts here, and stamped with this place's time. */
+class FlvMark implements Mark {
+  readonly cursor: Readonly<Cursor>
+  readonly arrivalMs: number
+  readonly configVersion: number
+  readonly #fields: MarkFields
+  #prelude: Uint8Array | undefined
+  #configuration: Uint8Array | undefined
+
+  constructor(fields: MarkFields) {
+    this.cursor = fields.cursor
+    this.arrivalMs = fields.arrivalMs
+    this.configVersion = fields.configVersion
+    this.#fields = fields
+  }
+
+  get prelude(): Uint8Array {
+    this.#prelude ??= this.#buildPrelude()
+    return this.#prelude
+  }
+
+  get configuration(): Uint8Array {
+    this.#configuration ??= frame(this.#fields.transport, this.#configTags().map(tagBytes))
+    return this.#configuration
+  }
+
+  #buildPrelude(): Uint8Array {
+    const { video, audio, transport, timestampMs } = this.#fields
+    const header = flvFileHeader({ video: video !== undefined, audio: audio !== undefined })
+    const metadata: Tag = { kind: 'script', timestampMs, parts: [flvMetadata(video, audio)] }
+    return frame(transport, [header, ...[metadata, ...this.#configTags()].map(tagBytes)])
+  }
+
+  #configTags(): Tag[] {
+    const { video, audio, timestampMs } = this.#fields
+    const configs = [video, audio].filter((config) => config !== undefined)
+    return configs.flatMap((config) => flvConfigTags(config).map((tag) => ({ ...tag, timestampMs })))
+  }
+}
+
+function tagBytes(tag: Tag): Uint8Array {
+  const bytes = new Uint8Array(flvTagBytes(tag.parts))
+  writeFlvTag(bytes, 0, tag)
+  return bytes
+}
+
+function frame(transport: FlvTransport, parts: readonly Uint8Array[]): Uint8Array {
+  const body = Buffer.concat(parts)
+  if (transport === 'http') return body
+  const head = Buffer.alloc(wsHeadBytes(body.length))
+  writeWsHead(head, body.length)
+  return Buffer.concat([head, body])
+}

@@ -1,0 +1,143 @@
+import { isName } from '../../shared/contract/segment.ts'
+import { AppError } from '../../shared/error.ts'
+import { keyFrameWaitMs, viewersMax } from '../../shared/limits.ts'
+import type { AccessUnit } from '../../shared/media/access-unit.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import { FlvFeed, type FlvTransport } from './flv-feed.ts'
+import type { Viewer, ViewerEnd, ViewerSocket } from './viewer.ts'
+
+/** What play needs of a stream of the hub. */
+export type PlayStream = {
+  readonly name: string
+  readonly startedAtMs: number | undefined
+  viewers: number
+  subscribe(listener: { unit(unit: AccessUnit): void; end(reason: string): void }): Disposable
+}
+
+export type PlayFigures = {
+  viewers: Record<FlvTransport, number>
+  /** Handed to sockets. */
+  bytes: number
+  skips: number
+  skippedBytes: number
+  ended: Record<ViewerEnd, number>
+}
+
+export type FlvPlay = Disposable & {
+  readonly figures: PlayFigures
+  /** `InvalidArgument` for what is no name, `NotFound` for a stream that is not there. */
+  find(name: string): {
+    /** `ResourceExhausted` ends the socket in words; `gone` is to be called when the socket has closed. */
+    join(transport: FlvTransport, socket: ViewerSocket): { gone(): void }
+  }
+}
+
+type Options = {
+  findStream: (name: string) => PlayStream | undefined
+  clock: Clock
+  /** For tests: how a flush is put off. */
+  schedule?: (flush: () => void) => void
+  keyFrameWaitMs?: number
+}
+
+/** Live FLV over HTTP and WebSocket: one feed per stream and transport, while somebody watches. */
+export function createFlvPlay(options: Options): FlvPlay {
+  return new Play(options)
+}
+
+type OpenFeed = { feed: FlvFeed; subscription: Disposable | undefined }
+
+class Play implements FlvPlay {
+  readonly figures: PlayFigures = {
+    viewers: { http: 0, ws: 0 },
+    bytes: 0,
+    skips: 0,
+    skippedBytes: 0,
+    ended: { ended: 0, gone: 0, stalled: 0, 'no-key-frame': 0, 'time-limit': 0, shutdown: 0 },
+  }
+  readonly #options: Required<Options>
+  readonly #feeds: Record<FlvTransport, Map<PlayStream, OpenFeed>> = { http: new Map(), ws: new Map() }
+  readonly #waiting = new Map<Viewer, AbortController>()
+
+  constructor(options: Options) {
+    this.#options = { schedule: (flush) => void setImmediate(flush), keyFrameWaitMs, ...options }
+  }
+
+  find(name: string): { join(transport: FlvTransport, socket: ViewerSocket): { gone(): void } } {
+    if (!isName(name)) {
+      throw new AppError('InvalidArgument', 'this is not a name of a stream', { zh: '流名称无效。' })
+    }
+    const stream = this.#options.findStream(name)
+    if (!stream)
+      throw new AppError('NotFound', `there is no stream ${name}`, { zh: `没有名为 ${name} 的流。` })
+    if (this.figures.viewers.http + this.figures.viewers.ws >= viewersMax) {
+      throw new AppError('ResourceExhausted', `there are ${viewersMax} viewers, no more fit`, {
+        zh: `已有 ${viewersMax} 个观看者，无法再增加。`,
+      })
+    }
+    return { join: (transport, socket) => this.#join(stream, transport, socket) }
+  }
+
+  [Symbol.dispose](): void {
+    for (const feeds of Object.values(this.#feeds)) {
+      for (const { feed } of [...feeds.values()]) feed.end('shutdown')
+    }
+  }
+
+  #join(stream: PlayStream, transport: FlvTransport, socket: ViewerSocket): { gone(): void } {
+    const open = this.#feeds[transport].get(stream) ?? this.#open(stream, transport)
+    this.figures.viewers[transport] += 1
+    stream.viewers += 1
+    const viewer = open.feed.join(socket)
+    if (!viewer.started) this.#waitForKeyFrame(viewer)
+    return { gone: () => viewer.end('gone') }
+  }
+
+  #open(stream: PlayStream, transport: FlvTransport): OpenFeed {
+    const feed: FlvFeed = new FlvFeed({
+      transport,
+      startedAtMs: stream.startedAtMs,
+      now: () => this.#options.clock.monotonicMs(),
+      schedule: this.#options.schedule,
+      figures: this.figures,
+      onViewerEnd: (viewer, reason) => this.#left(stream, transport, viewer, reason),
+    })
+    const open: OpenFeed = { feed, subscription: undefined }
+    this.#feeds[transport].set(stream, open)
+    open.subscription = stream.subscribe({
+      unit: (unit) => {
+        if (!feed.write(unit)) this.#end(stream, transport, 'time-limit')
+      },
+      end: () => this.#end(stream, transport, 'ended'),
+    })
+    return open
+  }
+
+  #end(stream: PlayStream, transport: FlvTransport, reason: ViewerEnd): void {
+    const open = this.#feeds[transport].get(stream)
+    this.#feeds[transport].delete(stream)
+    open?.subscription?.[Symbol.dispose]()
+    open?.feed.end(reason)
+  }
+
+  #left(stream: PlayStream, transport: FlvTransport, viewer: Viewer, reason: ViewerEnd): void {
+    this.figures.viewers[transport] -= 1
+    this.figures.ended[reason] += 1
+    stream.viewers -= 1
+    this.#waiting.get(viewer)?.abort()
+    const open = this.#feeds[transport].get(stream)
+    if (open?.feed.viewerCount === 0) this.#end(stream, transport, reason)
+  }
+
+  #waitForKeyFrame(viewer: Viewer): void {
+    const abort = new AbortController()
+    this.#waiting.set(viewer, abort)
+    this.#options.clock
+      .sleep(this.#options.keyFrameWaitMs, abort.signal)
+      .then(() => {
+        if (!viewer.started) viewer.end('no-key-frame')
+      })
+      .catch(() => undefined) // It left before.
+      .finally(() => this.#waiting.delete(viewer))
+  }
+}

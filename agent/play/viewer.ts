@@ -1,0 +1,122 @@
+import { viewerLagBytesMax, viewerLagMsMax, viewerStallMs, viewerWriteBytesMax } from '../../shared/limits.ts'
+import { type Cursor, take } from './slab-log.ts'
+
+/** Why a viewer left; each is counted. */
+export type ViewerEnd = 'ended' | 'gone' | 'stalled' | 'no-key-frame' | 'time-limit' | 'shutdown'
+
+/** The socket of one viewer. `done` comes later than `write` returns, once Node holds none of the bytes. */
+export type ViewerSocket = {
+  write(chunks: readonly Uint8Array[], done: (failed: boolean) => void): void
+  /** Cleanly when the reason lets it; at once for `stalled` and `gone`. */
+  end(reason: ViewerEnd): void
+}
+
+/** A place in the log at which a player can start. */
+export type Mark = {
+  readonly cursor: Readonly<Cursor>
+  readonly arrivalMs: number
+  /** Grows when the codec configuration changes. */
+  readonly configVersion: number
+  /** Header, metadata and codec configuration for one who starts here. */
+  readonly prelude: Uint8Array
+  /** The codec configuration alone, for one who skipped to here. */
+  readonly configuration: Uint8Array
+}
+
+/** What a viewer needs of its feed. */
+export type ViewerFeed = {
+  /** The newest key frame in the log; undefined before the first and after a GOP outgrew the bounds. */
+  readonly mark: Mark | undefined
+  readonly position: number
+  /** Monotonic ms. */
+  now(): number
+  onBytes(sizeBytes: number): void
+  onSkip(sizeBytes: number): void
+  onEnd(viewer: Viewer, reason: ViewerEnd): void
+}
+
+/**
+ * One viewer's way through the log of its stream.
+ *
+ * Invariants: at most one write is in flight; behind the newest key frame it holds at most the budget of bytes and
+ * seconds. Inside the newest GOP it may lag for free, since the feed holds that GOP anyway. Over the budget it
+ * skips to the newest key frame; a write that takes longer than the stall limit ends it.
+ */
+export class Viewer {
+  readonly #feed: ViewerFeed
+  readonly #socket: ViewerSocket
+  #cursor: Cursor | undefined
+  #configVersion: number | undefined
+  #inFlightSinceMs: number | undefined
+  #caughtUpMs = 0
+  #ended = false
+
+  constructor(feed: ViewerFeed, socket: ViewerSocket) {
+    this.#feed = feed
+    this.#socket = socket
+  }
+
+  /** Whether it was given a first key frame. */
+  get started(): boolean {
+    return this.#configVersion !== undefined
+  }
+
+  /** There may be something new in the log. */
+  flush(nowMs: number): void {
+    if (this.#ended) return
+    if (this.#inFlightSinceMs === undefined) this.#send(nowMs)
+    else if (nowMs - this.#inFlightSinceMs > viewerStallMs) this.end('stalled')
+    else this.#keepBudget(nowMs)
+  }
+
+  end(reason: ViewerEnd): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#cursor = undefined
+    this.#feed.onEnd(this, reason)
+    this.#socket.end(reason)
+  }
+
+  #send(nowMs: number): void {
+    const head = this.#join(nowMs)
+    if (!this.#cursor) return
+    const before = this.#cursor.position
+    const chunks: Uint8Array[] = take(this.#cursor, viewerWriteBytesMax)
+    if (this.#cursor.position === this.#feed.position) this.#caughtUpMs = nowMs
+    if (head) chunks.unshift(head)
+    if (chunks.length === 0) return
+    this.#inFlightSinceMs = nowMs
+    this.#feed.onBytes(this.#cursor.position - before + (head?.length ?? 0))
+    this.#socket.write(chunks, (failed) => this.#written(failed))
+  }
+
+  #written(failed: boolean): void {
+    this.#inFlightSinceMs = undefined
+    if (this.#ended) return
+    if (failed) this.end('gone')
+    else if (this.#cursor?.position !== this.#feed.position) this.#send(this.#feed.now())
+  }
+
+  /** Gives a viewer without a place the newest key frame. Returns what must go before it. */
+  #join(nowMs: number): Uint8Array | undefined {
+    const { mark } = this.#feed
+    if (this.#cursor || !mark) return undefined
+    const seen = this.#configVersion
+    this.#cursor = { ...mark.cursor }
+    this.#configVersion = mark.configVersion
+    this.#caughtUpMs = nowMs
+    if (seen === undefined) return mark.prelude
+    return seen === mark.configVersion ? undefined : mark.configuration
+  }
+
+  #keepBudget(nowMs: number): void {
+    if (!this.#cursor) return
+    const { mark } = this.#feed
+    const target = mark?.cursor.position ?? this.#feed.position
+    if (target <= this.#cursor.position) return
+    const lagBytes = this.#feed.position - this.#cursor.position
+    if (lagBytes <= viewerLagBytesMax && nowMs - this.#caughtUpMs <= viewerLagMsMax) return
+    this.#feed.onSkip(target - this.#cursor.position)
+    this.#cursor = undefined // The next write joins at the newest key frame, whichever that is by then.
+  }
+}

@@ -1,6 +1,11 @@
 import type { Recording, RecordingStream } from '../../shared/contract/recording.ts'
 import { AppError } from '../../shared/error.ts'
-import { recordingCloseMs, recordingSaveRetryMs, recordingsOpenMax } from '../../shared/limits.ts'
+import {
+  recordingCloseMs,
+  recordingSaveRetryMs,
+  recordingStreamsMax,
+  recordingsOpenMax,
+} from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Ring } from '../ring/types.ts'
 import { type ClaimRequest, claimNotes, claimStream, newClaim, resumedClaim, withoutNotes } from './claim.ts'
@@ -87,11 +92,16 @@ export class Recordings implements AsyncDisposable {
     return { id, saved: this.#begin(entry) }
   }
 
-  /** A stream that joins a recording which is open already. Does nothing when it is closed or has the stream. */
-  join(id: string, name: string, from: number): void {
+  /** A stream joins a recording that is open. False when it is closed; true also when it is in it already. */
+  join(id: string, name: string, from: number): boolean {
     const entry = this.#open.get(id)
-    if (!entry || entry.closing || entry.recording.streams.some((stream) => stream.name === name)) return
-    this.#revise(entry, { streams: [...entry.recording.streams, claimStream(name, from)] })
+    if (!entry || entry.closing) return false
+    const { streams } = entry.recording
+    if (streams.some((stream) => stream.name === name))
+      return streams.some((s) => s.name === name && s.to === null)
+    if (streams.length === recordingStreamsMax) return false
+    this.#revise(entry, { streams: [...streams, claimStream(name, from)] })
+    return true
   }
 
   /** The source of a stream has finished; with the last stream the recording closes by itself. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseAudioSpecificConfig } from '../../shared/media/aac.ts'
 import type { AudioConfig, VideoConfig } from '../../shared/media/access-unit.ts'
 import { parseAvcC, parseHvcC } from '../../shared/media/codec-config.ts'
+import { hasProgram, sharedPath } from './shared-data.ts'
 
 export type SourceSample = { dtsMs: number; ptsMs: number; sync: boolean; bytes: Uint8Array }
 export type MovieSource = {
@@ -65,3 +66,29 @@ function startCodes(sample: Buffer): Buffer {
   }
   return sample
 }
+
+const sources = new Map<string, MovieSource>()
+
+/** Read once for all tests of a file; tests do not write to it. */
+export function movieSourceOf(path: string): MovieSource {
+  const source = sources.get(path) ?? readMovieSource(path)
+  sources.set(path, source)
+  return source
+}
+
+const names = [
+  'media__sample.mp4', // B-frames and AAC.
+  'mp4ff__bbb_prog_10s.mp4', // B-frames, several GOPs, AAC.
+  'dvr__traffic_camera_vfr.mp4', // Variable rate, B-frames, GOPs of 10 s.
+  'media__sample_android_slow_motion.mp4', // 33 to 325 ms between pictures.
+  'gpmf__max-heromode.mp4', // No B-frames, a key frame every third of a second, AAC.
+]
+
+/** [name, path] of real recordings; empty without the data or without FFmpeg. */
+export const realMovies: [string, string][] =
+  hasProgram('ffmpeg') && hasProgram('ffprobe')
+    ? names.flatMap((name): [string, string][] => {
+        const path = sharedPath('data', 'mp4', name)
+        return path ? [[name, path]] : []
+      })
+    : []

@@ -60,7 +60,10 @@ export class PhoneBroadcast {
       if (given === wanted || given === 'failed' || given === 'lost') answer.resolve(given)
     })
     send()
-    const timeout = this.#clock.sleep(phoneStartMs, late.signal).catch(() => undefined)
+    const timeout = this.#clock.sleep(phoneStartMs, late.signal).then(
+      () => undefined,
+      () => undefined, // The phone has answered.
+    )
     const given = await Promise.race([answer.promise, timeout])
     late.abort()
     if (given === wanted) return undefined

@@ -4,7 +4,7 @@ import type { SegmentRow } from '../../../../agent/ring/types.ts'
 import { type Recording, recording as recordingSchema } from '../../../../shared/contract/recording.ts'
 import type { Gap } from '../../../../shared/contract/segment.ts'
 import { AppError } from '../../../../shared/error.ts'
-import { FakeClock, settle } from '../../../support/fake-clock.ts'
+import { ManualClock, settle } from '../../../support/manual-clock.ts'
 
 /** The ring as far as claims see it: files by id, segments, gaps, and a disk that may be full. */
 class FakeRing {
@@ -53,7 +53,7 @@ function overlaps(
   return row.to > from && row.from < to
 }
 
-let clock: FakeClock
+let clock: ManualClock
 let ring: FakeRing
 let log: string[]
 let openSince: number | undefined
@@ -73,7 +73,7 @@ const make = () =>
   })
 
 beforeEach(() => {
-  clock = new FakeClock()
+  clock = new ManualClock()
   ring = new FakeRing()
   log = []
   openSince = undefined

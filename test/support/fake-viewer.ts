@@ -1,0 +1,55 @@
+import type { ViewerEnd, ViewerSocket } from '../../agent/play/viewer.ts'
+
+/** A viewer's socket that takes what it is given when it is told to. */
+export class FakeViewer implements ViewerSocket {
+  /** Calls of `write`. */
+  writes = 0
+  ended: ViewerEnd | undefined
+  reading: boolean
+  readonly #taken: Uint8Array[] = []
+  #held: { chunks: readonly Uint8Array[]; done: (failed: boolean) => void } | undefined
+
+  constructor({ reading = true } = {}) {
+    this.reading = reading
+  }
+
+  /** What the other side has got. */
+  get bytes(): Buffer {
+    return Buffer.concat(this.#taken)
+  }
+
+  /** What Node would hold. */
+  get heldBytes(): number {
+    return this.#held?.chunks.reduce((sum, chunk) => sum + chunk.length, 0) ?? 0
+  }
+
+  write(chunks: readonly Uint8Array[], done: (failed: boolean) => void): void {
+    if (this.#held) throw new Error('two writes in flight')
+    this.writes += 1
+    this.#held = { chunks, done }
+    if (this.reading) setImmediate(() => this.take())
+  }
+
+  end(reason: ViewerEnd): void {
+    this.ended = reason
+  }
+
+  take(): void {
+    const held = this.#held
+    this.#held = undefined
+    if (!held) return
+    this.#taken.push(...held.chunks.map((chunk) => Uint8Array.from(chunk)))
+    held.done(false)
+  }
+
+  fail(): void {
+    const held = this.#held
+    this.#held = undefined
+    held?.done(true)
+  }
+}
+
+/** Until nothing is left to do at once. */
+export async function idle(turns = 20): Promise<void> {
+  for (let i = 0; i < turns; i += 1) await new Promise((resolve) => setImmediate(resolve))
+}

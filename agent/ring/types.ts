@@ -1,14 +1,21 @@
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Gap, Manifest } from '../../shared/contract/segment.ts'
 import type { SegmentToUpload } from '../../shared/contract/upload-api.ts'
-import type { AccessUnit, AudioConfig, GapCause, VideoConfig } from '../../shared/media/access-unit.ts'
+import type {
+  AccessUnit,
+  AudioConfig,
+  CodecConfig,
+  GapCause,
+  SourceGap,
+  VideoConfig,
+} from '../../shared/media/access-unit.ts'
 
 /** What the rest of the agent sees of the ring. Wall times are integer ms since the Unix epoch. */
 
 export type SegmentKey = { stream: string; epoch: number; seq: number }
 
 /** All that recovery must know to seal the segment without the process that opened it. */
-export type SegmentHeader = SegmentKey & {
+export type NewSegment = SegmentKey & {
   video?: VideoConfig
   audio?: AudioConfig
   /** Estimate at open; the manifest gets the one given to `seal`. */
@@ -38,6 +45,12 @@ export type WriteFailure = {
   keptToMs: number | undefined
 }
 
+/**
+ * `busy`: the queue to the disk is full, or the disk refuses; `unfit`: the frame cannot be written in its file's
+ * format. In both cases nothing was taken.
+ */
+export type AppendResult = 'taken' | 'busy' | 'unfit'
+
 export type SegmentWriter = {
   readonly key: SegmentKey
   /** Units that were taken, copies (`duplicate`) not counted; bytes of all of them. */
@@ -45,10 +58,10 @@ export type SegmentWriter = {
   readonly bytes: number
   /** Set when the disk refused: nothing that is appended is kept any more; seal it and open another. */
   readonly failure: WriteFailure | undefined
-  /** Copies the unit's bytes. `false`: the queue to the disk is full, or the disk refuses; nothing was taken. */
-  append(unit: AccessUnit, options?: { duplicate?: boolean }): boolean
+  /** Copies the unit's bytes. Sound that joins a segment which was opened without is added to its header. */
+  append(unit: AccessUnit, options?: { duplicate?: boolean }): AppendResult
   /** A gap inside of the segment (missing sequence numbers and the like). */
-  gap(gap: Gap): void
+  gap(gap: SourceGap, arrivalMs: number): void
   /** Resolves when the manifest is durable; undefined when the segment held no unit and was removed. */
   seal(end: SegmentEnd): Promise<Manifest | undefined>
 }
@@ -91,17 +104,19 @@ export type RingStats = {
 export type Unsubscribe = () => void
 
 export type Ring = AsyncDisposable & {
-  /** Set while the disk takes nothing (full, read-only, broken): `append` answers false. */
+  /** Set while the disk takes nothing (full, read-only, broken): `append` answers `busy`. */
   readonly blocked: WriteFailure['cause'] | undefined
   /** Whether the queue to the disk has drained far enough to begin again after an overflow. */
   readonly hasRoom: boolean
+  /** Whether this codec has a file format here; others are shown live but not recorded. */
+  records(config: CodecConfig): boolean
   /** A number that no segment of this stream ever had: max(last + 1, wall ms). */
   newEpoch(stream: string, nowMs: number): number
   /** 0 when the stream is new. */
   lastEpoch(stream: string): number
   /** Where the stream ended if the last process died while it wrote; told once. */
   takeCrashTail(stream: string): number | undefined
-  open(header: SegmentHeader): SegmentWriter
+  open(header: NewSegment): SegmentWriter
   /** Sealed segments that overlap [from, to), oldest first. */
   segments(range: { stream: string; from?: number; to?: number }): Promise<SegmentRow[]>
   /** Known gaps that overlap [from, to), oldest first. */

@@ -1,0 +1,24 @@
+import type { Layout, SegmentPlace } from './names.ts'
+import { mediaExts } from './names.ts'
+import { errorCode, type RingFs } from './ring-fs.ts'
+import { unlinkIfThere } from './write-durably.ts'
+
+/**
+ * Deleting the bytes of a sealed segment (docs/ring.md). The name says what was decided before a byte goes, so
+ * that a kill, and even the loss of agent.db, cannot turn a half-deleted segment into one that is to be uploaded:
+ * `.gone` it is in the store, its manifest stays until nobody will ask for it; `.del` it is lost.
+ */
+export function deleteBytes(fs: RingFs, layout: Layout, place: SegmentPlace, as: 'gone' | 'del'): void {
+  try {
+    fs.rename(layout.segment(place, 'json'), layout.segment(place, as))
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error // An earlier try came this far.
+  }
+  fs.syncDirectory(layout.stream(place.stream))
+  for (const ext of [...mediaExts, 'idx']) unlinkIfThere(fs, layout.segment(place, ext))
+  if (as === 'del') unlinkIfThere(fs, layout.segment(place, as))
+}
+
+export function forgetGone(fs: RingFs, layout: Layout, place: SegmentPlace): void {
+  unlinkIfThere(fs, layout.segment(place, 'gone'))
+}

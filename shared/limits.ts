@@ -161,6 +161,17 @@ export const objectKeyBytesMax = 512 // S3 allows 1024; with a data directory be
 export const listPageKeysMax = 1000 // S3's page.
 export const presignPutSMax = 900 // RELIABILITY.md H7.
 export const presignGetSMax = 300 // DESIGN.md, Cloud: a fresh URL for each request.
+export const jobLeaseMs = 60_000 // DESIGN.md, Cloud: how long a killed run keeps its job.
+export const jobHeartbeatMs = 20_000 // Two may fail before the lease ends.
+export const jobAttemptsMax = 3 // DESIGN.md, Cloud.
+export const jobProgressEveryMs = 1000 // A write to the catalogue each; people look once a second.
+export const indexBytesMax = 16 * MiB // 48 bytes a record: 349,000 units, 120 s of 60 pictures and sound are 12,000.
+export const damagedRecordsMax = 10_000 // Their numbers are kept in the segment's row: 70 kB.
+export const segmentGapsMax = 1000 // As in the manifest.
+export const rawKeepMs = 24 * 3_600_000 // DESIGN.md, Cloud: raw is deleted this long after its MP4 was verified.
+export const exportPartMs = 4 * 3_600_000 // DESIGN.md, Cloud.
+export const exportPatienceMs = 24 * 3_600_000 // DESIGN.md, Cloud: then with the gaps stated.
+export const exportFilesMax = 500 // 300 bytes each in the recording's row; a camera that changes its codec 500 times is broken.
 export const recordingRunsMax = 10_000 // 21 bytes each: fits a row beside the gaps.
 export const recordingRowGapsMax = 1000 // 70 bytes each; the recording's own file holds them all.
 

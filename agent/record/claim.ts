@@ -72,21 +72,28 @@ export type ClaimNotes = {
   /** Set by an orderly stop of the agent. */
   pausedAt?: number
   pauses?: { at: number; cause: 'crash' | 'source-lost' }[]
+  /** Of a session, by stream: between which segments of the ring its own lie. */
+  marks?: Record<string, SessionMark>
 }
 
+export type SegmentMark = { epoch: number; seq: number }
+/** `after`: the newest segment before the session began, none when absent; `through`: the newest when it ended. */
+export type SessionMark = { after?: SegmentMark; through?: SegmentMark }
+
 export function claimNotes(recording: Recording): ClaimNotes {
-  const { until, session, pausedAt, pauses } = recording as ClaimNotes
+  const { until, session, pausedAt, pauses, marks } = recording as ClaimNotes
   return {
     ...(typeof until === 'number' ? { until } : {}),
     ...(session === true ? { session } : {}),
     ...(typeof pausedAt === 'number' ? { pausedAt } : {}),
+    ...(typeof marks === 'object' && marks !== null ? { marks } : {}),
     ...(Array.isArray(pauses) ? { pauses: pauses.filter((pause) => typeof pause?.at === 'number') } : {}),
   }
 }
 
 /** The recording without the notes that only an open one needs. */
 export function withoutNotes(recording: Recording): Recording {
-  const { until: _until, pausedAt: _pausedAt, ...rest } = recording
+  const { until: _until, pausedAt: _pausedAt, marks: _marks, ...rest } = recording
   return rest as Recording
 }
 

@@ -2,6 +2,7 @@ import type { Recording, RecordingStream } from '../../shared/contract/recording
 import type { Gap } from '../../shared/contract/segment.ts'
 import { recordingGapsMax, recordingSlackMs } from '../../shared/limits.ts'
 import type { SegmentRow } from '../ring/types.ts'
+import type { SegmentMark, SessionMark } from './claim.ts'
 
 /** When the agent stood still while a recording was open, and why. */
 export type Pause = { at: number; cause: 'crash' | 'source-lost' }
@@ -12,18 +13,20 @@ export type Held = { segments: SegmentRow[]; gaps: Gap[] }
 /**
  * The streams of a recording as they stand in its last revision.
  *
- * A session (a phone's) runs from its first picture to the end of its last one: the ends of the claim, which are
- * arrival times, snap to the segments. A claim on a stream that runs anyway keeps the times that were asked for.
+ * A session (a phone's) is whole segments, from its first picture to the end of its last one: its claim's ends are
+ * arrival times, which the segments correct. A claim on a stream that runs anyway keeps the times that were asked for.
  * All streams have the `from` of the recording: t = 0 of every file of a group (DESIGN.md, export).
  */
 export function endedStreams(
   recording: Recording,
   held: ReadonlyMap<string, Held>,
-  options: { session: boolean; pauses: readonly Pause[] },
+  options: { session: boolean; pauses: readonly Pause[]; marks: Readonly<Record<string, SessionMark>> },
 ): { from: number; to: number; streams: RecordingStream[] } {
   const ended = recording.streams.map((stream) => {
     const range = { from: stream.from, to: stream.to ?? stream.from }
-    return endedStream(stream, range, held.get(stream.name) ?? { segments: [], gaps: [] }, options)
+    const { session, pauses, marks } = options
+    const mark = session ? (marks[stream.name] ?? {}) : undefined
+    return endedStream(stream, range, held.get(stream.name) ?? { segments: [], gaps: [] }, { mark, pauses })
   })
   const filmed = ended.filter((stream) => stream.segments.length > 0)
   const streams = options.session && filmed.length > 0 ? filmed : ended
@@ -36,10 +39,12 @@ function endedStream(
   stream: RecordingStream,
   asked: { from: number; to: number },
   held: Held,
-  { session, pauses }: { session: boolean; pauses: readonly Pause[] },
+  { mark, pauses }: { mark: SessionMark | undefined; pauses: readonly Pause[] },
 ): RecordingStream {
-  const segments = held.segments.filter((row) => row.to > asked.from && row.from < asked.to)
-  const { from, to } = session ? snapped(asked, segments) : asked
+  const segments = held.segments.filter((row) =>
+    mark ? isBetween(row, mark) : row.to > asked.from && row.from < asked.to,
+  )
+  const { from, to } = mark ? corrected(asked, segments) : asked
   const known = [...stream.gaps, ...held.gaps].flatMap((gap) => clipped(gap, from, to))
   const gaps = joined([...known, ...pauseGaps(segments, known, { from, to }, pauses)])
   return {
@@ -51,13 +56,19 @@ function endedStream(
   }
 }
 
-function snapped(range: { from: number; to: number }, segments: readonly SegmentRow[]) {
+function isBetween(row: SegmentRow, { after, through }: SessionMark): boolean {
+  return (!after || order(row, after) > 0) && (!through || order(row, through) <= 0)
+}
+
+function order(a: SegmentMark, b: SegmentMark): number {
+  return a.epoch - b.epoch || a.seq - b.seq
+}
+
+/** An end far behind the last segment is one that the agent did not live to see: the hole before it is a gap. */
+function corrected(range: { from: number; to: number }, segments: readonly SegmentRow[]) {
   const first = segments[0]?.from ?? range.from
   const last = segments.at(-1)?.to ?? range.to
-  return {
-    from: Math.abs(first - range.from) <= recordingSlackMs ? first : range.from,
-    to: Math.abs(last - range.to) <= recordingSlackMs ? last : range.to,
-  }
+  return { from: first, to: last >= range.to - recordingSlackMs ? last : range.to }
 }
 
 /** The hole around each standstill of the agent, unless the ring has explained it already. */

@@ -1,31 +1,26 @@
 import type { Recording, RecordingStream } from '../../shared/contract/recording.ts'
 import { AppError } from '../../shared/error.ts'
-import {
-  recordingCloseMs,
-  recordingSaveRetryMs,
-  recordingStreamsMax,
-  recordingsOpenMax,
-} from '../../shared/limits.ts'
+import { recordingStreamsMax, recordingsOpenMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Ring } from '../ring/types.ts'
-import { type ClaimRequest, claimNotes, claimStream, newClaim, resumedClaim, withoutNotes } from './claim.ts'
-import { endedStreams, type Held } from './recording-end.ts'
+import {
+  type ClaimRequest,
+  claimNotes,
+  claimStream,
+  newClaim,
+  resumedClaim,
+  type SessionMark,
+} from './claim.ts'
+import { type ClaimRecorder, closedClaim, flushStream } from './claim-close.ts'
+import { ClaimFile } from './claim-file.ts'
 import { newRecordingId } from './recording-id.ts'
 
-/** What a claim needs of its neighbours; `main.ts` joins them. */
-export type ClaimRing = Pick<Ring, 'saveRecording' | 'recordings' | 'recording' | 'segments' | 'gaps'>
-export type ClaimRecorder = {
-  /** Resolves when all that the stream gave until now is in sealed segments. `ended`: no more pictures are to come. */
-  flush(stream: string, options: { ended: boolean }): Promise<void>
-  /** Wall ms of the beginning of the segment that is being written; undefined when none is. */
-  openSince(stream: string): number | undefined
-}
 export type RecordingsOptions = {
   agent: string
-  ring: ClaimRing
+  ring: Pick<Ring, 'saveRecording' | 'recordings' | 'recording' | 'segments' | 'gaps'>
   recorder: ClaimRecorder
   clock: Clock
-  /** A save failed or a recorder did not answer; the close goes on. */
+  /** A save failed or a recorder did not answer; the work goes on. */
   onFault: (message: string, error: unknown) => void
 }
 
@@ -33,9 +28,8 @@ export type StreamEnd = { to: number; fps?: RecordingStream['fps'] }
 export type Begun = { id: string; saved: Promise<Recording> }
 
 type Entry = {
-  recording: Recording
-  /** Durable writes of one recording, one after the other. */
-  writes: Promise<unknown>
+  file: ClaimFile
+  /** Of streams that ended before the recording does. */
   flushes: Map<string, Promise<void>>
   timer: AbortController
   closing?: Promise<Recording>
@@ -63,7 +57,7 @@ export class Recordings implements AsyncDisposable {
     const unfinished = (await this.#options.ring.recordings()).filter(({ state }) => state !== 'closed')
     for (const recording of unfinished) {
       const entry = this.#enter(recording.state === 'open' ? resumedClaim(recording, nowMs) : recording)
-      await this.#save(entry).catch((error) => this.#fault('a resumed recording could not be saved', error))
+      await entry.file.save().catch((error) => this.#fault('a resumed recording could not be saved', error))
       this.#schedule(entry)
     }
     return unfinished.filter((recording) => claimNotes(recording).session === true)
@@ -82,13 +76,15 @@ export class Recordings implements AsyncDisposable {
     const nowMs = this.#options.clock.nowMs()
     const id = request.id ?? this.#freshId(nowMs)
     const present = this.#open.get(id)
-    if (present) return { id, saved: this.#written(present) }
+    if (present) return { id, saved: present.file.written() }
     if (this.#open.size >= recordingsOpenMax) {
       throw new AppError('ResourceExhausted', 'Too many recordings are open; stop some first.', {
         zh: '打开的录像过多，请先停止一些。',
       })
     }
-    const entry = this.#enter(newClaim(request, { agent: this.#options.agent, id, nowMs }))
+    const claim = newClaim(request, { agent: this.#options.agent, id, nowMs })
+    const names = claim.streams.map(({ name }) => name)
+    const entry = this.#enter(request.session ? { ...claim, marks: this.#marksAfter(names) } : claim)
     return { id, saved: this.#begin(entry) }
   }
 
@@ -96,28 +92,26 @@ export class Recordings implements AsyncDisposable {
   join(id: string, name: string, from: number): boolean {
     const entry = this.#open.get(id)
     if (!entry || entry.closing) return false
-    const { streams } = entry.recording
-    if (streams.some((stream) => stream.name === name))
-      return streams.some((s) => s.name === name && s.to === null)
-    if (streams.length === recordingStreamsMax) return false
-    this.#revise(entry, { streams: [...streams, claimStream(name, from)] })
+    const { streams } = entry.file.recording
+    const present = streams.find((stream) => stream.name === name)
+    if (present || streams.length === recordingStreamsMax) return present?.to === null
+    const marks = { ...claimNotes(entry.file.recording).marks, ...this.#marksAfter([name]) }
+    this.#revise(entry, { streams: [...streams, claimStream(name, from)], marks })
     return true
   }
 
   /** The source of a stream has finished; with the last stream the recording closes by itself. */
   async endStream(id: string, name: string, end: StreamEnd): Promise<void> {
     const entry = this.#open.get(id)
-    const stream = entry?.recording.streams.find((candidate) => candidate.name === name)
+    const stream = entry?.file.recording.streams.find((candidate) => candidate.name === name)
     if (!entry || entry.closing || !stream || stream.to !== null) return
-    const { clock } = this.#options
-    const to = Math.max(stream.from, Math.min(end.to, clock.nowMs()))
+    const { file } = entry
+    const to = Math.max(stream.from, Math.min(end.to, this.#options.clock.nowMs()))
     const ended = { ...stream, to, ...(end.fps ? { fps: end.fps } : {}) }
-    entry.recording = {
-      ...entry.recording,
-      streams: entry.recording.streams.map((candidate) => (candidate === stream ? ended : candidate)),
-    }
-    entry.flushes.set(name, this.#flush(name, true))
-    if (entry.recording.streams.every((candidate) => candidate.to !== null)) await this.#close(entry, to)
+    const streams = file.recording.streams.map((candidate) => (candidate === stream ? ended : candidate))
+    file.recording = this.#through({ ...file.recording, streams }, [name])
+    entry.flushes.set(name, flushStream(name, true, this.#options))
+    if (streams.every((candidate) => candidate.to !== null)) await this.#close(entry, to)
   }
 
   /** Ends a recording now. A second stop gets the same answer; `NotFound` when there never was one. */
@@ -137,9 +131,10 @@ export class Recordings implements AsyncDisposable {
     limit: number
     cursor?: string
   }): Promise<{ recordings: Recording[]; cursor?: string }> {
-    const stored = await this.#options.ring.recordings()
-    const byId = new Map(stored.map((recording) => [recording.id, recording]))
-    for (const { recording } of this.#open.values()) byId.set(recording.id, recording)
+    const byId = new Map(
+      (await this.#options.ring.recordings()).map((recording) => [recording.id, recording]),
+    )
+    for (const { file } of this.#open.values()) byId.set(file.recording.id, file.recording)
     const sorted = [...byId.values()].toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
     const start = cursor === undefined ? 0 : sorted.findIndex(({ id }) => id === cursor) + 1
     const recordings = sorted.slice(start, start + limit)
@@ -149,14 +144,14 @@ export class Recordings implements AsyncDisposable {
 
   /** Open recordings that hold this stream now. */
   of(stream: string): string[] {
-    const holds = ({ recording, closing }: Entry) =>
-      !closing &&
-      recording.state === 'open' &&
-      recording.streams.some(({ name, to }) => name === stream && to === null)
-    return [...this.#open.values()].filter(holds).map(({ recording }) => recording.id)
+    const holds = ({ name, to }: RecordingStream) => name === stream && to === null
+    return [...this.#open.values()]
+      .filter(({ file, closing }) => !closing && file.recording.state === 'open')
+      .filter(({ file }) => file.recording.streams.some(holds))
+      .map(({ file }) => file.recording.id)
   }
 
-  /** Called when somebody stops an open recording, before its segments are cut: its phones are to stop too. */
+  /** Called when an open recording begins to close, before its segments are cut: its phones are to stop too. */
   onStop(listener: (recording: Recording) => void): void {
     this.#stopListeners.add(listener)
   }
@@ -167,9 +162,8 @@ export class Recordings implements AsyncDisposable {
     const pausedAt = this.#options.clock.nowMs()
     const work = [...this.#open.values()].map((entry) => {
       entry.timer.abort()
-      return (
-        entry.closing ?? (entry.recording.state === 'open' ? this.#revise(entry, { pausedAt }) : undefined)
-      )
+      if (entry.closing) return entry.closing
+      return entry.file.recording.state === 'open' ? this.#revise(entry, { pausedAt }) : undefined
     })
     await Promise.allSettled(work)
     this.#open.clear()
@@ -177,12 +171,7 @@ export class Recordings implements AsyncDisposable {
 
   async #find(id: string): Promise<Recording | undefined> {
     const entry = this.#open.get(id)
-    return entry ? await this.#written(entry) : await this.#options.ring.recording(id)
-  }
-
-  async #written(entry: Entry): Promise<Recording> {
-    await entry.writes
-    return entry.recording
+    return entry ? await entry.file.written() : await this.#options.ring.recording(id)
   }
 
   #freshId(nowMs: number): string {
@@ -193,25 +182,46 @@ export class Recordings implements AsyncDisposable {
   }
 
   #enter(recording: Recording): Entry {
-    const entry = { recording, writes: Promise.resolve(), flushes: new Map(), timer: new AbortController() }
+    const file = new ClaimFile(recording, (revision) => this.#options.ring.saveRecording(revision))
+    const entry = { file, flushes: new Map(), timer: new AbortController() }
     this.#open.set(recording.id, entry)
     return entry
   }
 
+  #marksAfter(streams: readonly string[]): Record<string, SessionMark> {
+    const mark = (name: string): [string, SessionMark] => {
+      const after = this.#options.recorder.newest(name)
+      return [name, after ? { after } : {}]
+    }
+    return Object.fromEntries(streams.map(mark))
+  }
+
+  /** Where the sessions of these streams end in the ring. */
+  #through(recording: Recording, streams: readonly string[]): Recording {
+    const { marks, session } = claimNotes(recording)
+    if (!session || !marks) return recording
+    const ended = streams.flatMap((name): [string, SessionMark][] => {
+      const through = this.#options.recorder.newest(name)
+      return through && !marks[name]?.through ? [[name, { ...marks[name], through }]] : []
+    })
+    return { ...recording, marks: { ...marks, ...Object.fromEntries(ended) } }
+  }
+
   async #begin(entry: Entry): Promise<Recording> {
+    const { file } = entry
     try {
-      await this.#save(entry)
+      await file.save()
     } catch (cause) {
-      this.#open.delete(entry.recording.id)
+      this.#open.delete(file.recording.id)
       throw new AppError('Unavailable', 'The disk did not take the recording; see the state of the disk.', {
         cause,
         zh: '磁盘未能保存该录像，请查看磁盘状态。',
       })
     }
-    const { until } = claimNotes(entry.recording)
+    const { until } = claimNotes(file.recording)
     if (until !== undefined && until <= this.#options.clock.nowMs()) return await this.#close(entry, until)
     this.#schedule(entry)
-    return entry.recording
+    return file.recording
   }
 
   /** Throws `FailedPrecondition` when nothing of a stream is held since `from`. */
@@ -242,11 +252,11 @@ export class Recordings implements AsyncDisposable {
     const { clock } = this.#options
     const { signal } = entry.timer
     const wait = async () => {
-      if (entry.recording.state === 'armed') {
-        await sleepUntil(clock, entry.recording.from, signal)
+      if (entry.file.recording.state === 'armed') {
+        await sleepUntil(clock, entry.file.recording.from, signal)
         await this.#revise(entry, { state: 'open' })
       }
-      const { until } = claimNotes(entry.recording)
+      const { until } = claimNotes(entry.file.recording)
       if (until === undefined) return
       await sleepUntil(clock, until, signal)
       await this.#close(entry, until)
@@ -262,86 +272,38 @@ export class Recordings implements AsyncDisposable {
   }
 
   async #finish(entry: Entry, at: number): Promise<Recording> {
+    const { file } = entry
     entry.timer.abort()
-    const asked = entry.recording
+    const streams = file.recording.streams.map((stream) => ({
+      ...stream,
+      to: stream.to ?? Math.max(stream.from, at),
+    }))
+    const names = streams.map(({ name }) => name)
+    const asked = this.#through({ ...file.recording, streams }, names)
     for (const listener of this.#stopListeners) listener(asked)
-    const streams = asked.streams.map((stream) => ({ ...stream, to: stream.to ?? Math.max(stream.from, at) }))
-    const held = new Map<string, Held>()
-    if (asked.state === 'open') {
-      const holding = streams.map(async ({ name, from, to }) => {
-        await (entry.flushes.get(name) ?? this.#flush(name, false))
-        held.set(name, await this.#held(name, from, to))
-      })
-      await Promise.all(holding)
-    }
-    const { session = false, pauses = [] } = claimNotes(asked)
-    const end = endedStreams({ ...asked, streams }, held, { session, pauses })
-    entry.recording = { ...withoutNotes(asked), ...end, state: 'closed', rev: asked.rev + 1 }
-    await this.#saveClosed(entry)
-    return entry.recording
-  }
-
-  async #held(stream: string, from: number, to: number): Promise<Held> {
-    const { ring } = this.#options
-    const [segments, gaps] = await Promise.all([
-      ring.segments({ stream, from, to }),
-      ring.gaps({ stream, from, to }),
-    ])
-    return { segments, gaps }
-  }
-
-  async #flush(stream: string, ended: boolean): Promise<void> {
-    const { recorder, clock } = this.#options
-    const late = new AbortController()
-    const deadline = clock.sleep(recordingCloseMs, late.signal).then(() => {
-      throw new AppError('DeadlineExceeded', 'the recorder did not finish its segment')
-    })
+    file.recording = await closedClaim(asked, entry.flushes, this.#options)
     try {
-      await Promise.race([recorder.flush(stream, { ended }), deadline])
+      await file.save()
+      this.#open.delete(asked.id)
     } catch (error) {
-      this.#fault(`the end of ${stream} is not sealed`, error)
-    } finally {
-      late.abort()
-      deadline.catch(() => undefined)
-    }
-  }
-
-  /** A full disk must not keep a recording open for the one who stopped it: written later, until it succeeds. */
-  async #saveClosed(entry: Entry): Promise<void> {
-    try {
-      await this.#save(entry)
-      this.#open.delete(entry.recording.id)
-    } catch (error) {
+      // A full disk must not keep a recording open for the one who stopped it.
       this.#fault('a closed recording could not be saved, it will be tried again', error)
-      this.#saveLater(entry).catch(() => undefined) // Only disposal ends it; the claim is then resumed as open.
+      this.#saveLater(entry)
     }
+    return file.recording
   }
 
-  async #saveLater(entry: Entry): Promise<void> {
-    const { clock } = this.#options
-    for (;;) {
-      await clock.sleep(recordingSaveRetryMs, this.#disposed.signal)
-      const saved = await this.#save(entry).then(
-        () => true,
-        () => false,
-      )
-      if (!saved) continue
-      this.#open.delete(entry.recording.id)
-      return
-    }
+  #saveLater({ file }: Entry): void {
+    file.saveAtLast(this.#options.clock, this.#disposed.signal).then(
+      () => this.#open.delete(file.recording.id),
+      () => undefined, // The agent stops: the claim is resumed as open, and closed then.
+    )
   }
 
   #revise(entry: Entry, change: Record<string, unknown>): Promise<void> {
-    entry.recording = { ...entry.recording, ...change, rev: entry.recording.rev + 1 }
-    return this.#save(entry).catch((error) => this.#fault('a recording could not be saved', error))
-  }
-
-  #save(entry: Entry): Promise<void> {
-    const { recording } = entry
-    const write = entry.writes.catch(() => undefined).then(() => this.#options.ring.saveRecording(recording))
-    entry.writes = write
-    write.catch(() => undefined) // Whoever called sees it; the chain goes on.
-    return write
+    return entry.file
+      .revise(change as Partial<Recording>)
+      .catch((error) => this.#fault('a recording could not be saved', error))
   }
 
   #fault(message: string, error: unknown): void {

@@ -68,6 +68,7 @@ const make = () =>
         log.push(`flush ${stream}${ended ? ' ended' : ''}`)
       },
       openSince: () => openSince,
+      newest: (stream) => ring.rows.filter((row) => row.stream === stream).at(-1),
     },
     onFault: (message) => log.push(message),
   })
@@ -183,7 +184,11 @@ describe('stopping', () => {
       agent: 'lab',
       ring,
       clock,
-      recorder: { flush: () => new Promise(() => undefined), openSince: () => undefined },
+      recorder: {
+        flush: () => new Promise(() => undefined),
+        openSince: () => undefined,
+        newest: () => undefined,
+      },
       onFault: (message) => log.push(message),
     })
     const { id } = await recordings.start({ streams: ['door'] })
@@ -300,6 +305,26 @@ describe('a session of phones', () => {
       { name: 'right', from: now - 12, to: now + 4100 },
     ])
     expect(closed?.streams[0]?.fps).toEqual({ value: 25, source: 'arrival' })
+  })
+
+  test('of a sender that plays faster than time is whole, and leaves the session before it alone', async () => {
+    const now = clock.nowMs()
+    ring.add('left', 1, now - 40_000, now - 10)
+    const { id, saved } = recordings.begin({ streams: ['left'], session: true })
+    await saved
+    expect(ring.files.get(id)).toMatchObject({ marks: { left: { after: { epoch: 1, seq: 1 } } } })
+    ring.add('left', 2, now - 54_000, now + 6000)
+    ring.add('left', 3, now - 30_000, now + 9000)
+    await clock.advance(9000)
+    const ending = recordings.endStream(id, 'left', { to: now + 8900 })
+    ring.add('left', 4, now + 8950, now + 9500) // The next session has begun.
+    await ending
+    expect(ring.files.get(id)).toMatchObject({
+      from: now - 54_000,
+      to: now + 9000,
+      streams: [{ segments: [{ seq: 2 }, { seq: 3 }] }],
+    })
+    expect(ring.files.get(id)).not.toHaveProperty('marks')
   })
 
   test('takes in a phone that starts late', async () => {

@@ -1,5 +1,5 @@
 import { AppError } from '../../error.ts'
-import { GrowingArray } from './growing-array.ts'
+import { Column } from './column.ts'
 
 /**
  * How samples lie in their source: `annexb` with 4-byte start codes, `adts` with a 7-byte header before
@@ -19,22 +19,23 @@ export type SampleRun = {
 const adtsHeaderBytes = 7
 
 /**
- * The samples of one track in decoding order, as columns: 17 bytes a sample, so that eight hours of picture
- * and sound (2.2 million samples) stay below 40 MB.
+ * The samples of one track in decoding order, as columns: 8 to 17 bytes a sample, so that eight hours of
+ * picture and sound (2.2 million samples) stay below 40 MB.
  */
 export class SampleTable {
   readonly runs: SampleRun[] = []
-  readonly #dts = new GrowingArray(Uint32Array) // Relative to the first: 49 days.
-  readonly #composition = new GrowingArray(Int32Array)
-  readonly #size = new GrowingArray(Uint32Array)
-  readonly #crc = new GrowingArray(Uint32Array)
-  readonly #sync = new GrowingArray(Uint8Array)
+  readonly #dts = new Column(Uint32Array) // Relative to the first: 49 days.
+  readonly #composition = new Column(Int32Array)
+  readonly #size = new Column(Uint32Array)
+  readonly #crc = new Column(Uint32Array)
+  readonly #needsOthers = new Column(Uint8Array) // 1: no sync sample.
+  #length = 0
   #baseMs = 0
   #source: { source: number; framing: Framing; checked: boolean } | undefined
   #end = Number.NaN
 
   get length(): number {
-    return this.#size.length
+    return this.#length
   }
 
   /** The samples pushed from now on lie in `source`; `checked`: they come with their CRC32. */
@@ -72,11 +73,13 @@ export class SampleTable {
         `sample table: DTS ${sample.dtsMs} or PTS ${sample.ptsMs} ms is out of range`,
       )
     }
-    this.#dts.push(dts)
-    this.#composition.push(composition)
-    this.#size.push(Math.max(0, sample.sizeBytes - (framing === 'adts' ? adtsHeaderBytes : 0)))
-    this.#crc.push(sample.crc ?? 0)
-    this.#sync.push(sample.sync ? 1 : 0)
+    const i = this.#length
+    this.#dts.set(i, dts)
+    this.#composition.set(i, composition)
+    this.#size.set(i, Math.max(0, sample.sizeBytes - framingBytes(framing)))
+    this.#crc.set(i, sample.crc ?? 0)
+    this.#needsOthers.set(i, sample.sync ? 0 : 1)
+    this.#length += 1
   }
 
   dtsMs(i: number): number {
@@ -103,7 +106,7 @@ export class SampleTable {
   }
 
   isSync(i: number): boolean {
-    return this.#sync.at(i) === 1
+    return this.#needsOthers.at(i) === 0
   }
 }
 

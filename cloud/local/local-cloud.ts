@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { rawCreatedEvent } from '../jobs/raw-event.ts'
+import { releaseClaims } from '../jobs/run-job.ts'
 import type { Catalogue, ObjectStore } from '../ports.ts'
+import { work } from '../rows/keys.ts'
 import { LocalCatalogue } from './catalogue.ts'
 import { openDatabase } from './database.ts'
 import { openFileStore } from './files.ts'
@@ -41,11 +43,13 @@ export async function openLocalCloud(options: { dir: string; clock: Clock }): Pr
         await queue.send('mux', rawCreatedEvent(key, sizeBytes))
     },
   })
+  const catalogue = new LocalCatalogue(database, clock)
+  await releaseClaims({ catalogue }, work.open) // Of a killed process: nobody else can hold one.
   const closing = stack.move()
   return {
     store,
     queue,
-    catalogue: new LocalCatalogue(database, clock),
+    catalogue,
     storeRoute: storeRoute({ store, signingKey, clock }),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }

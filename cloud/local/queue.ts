@@ -117,13 +117,12 @@ export class LocalQueue implements Queue {
     return { ...row }
   }
 
-  /** Wall ms when the next message of any queue is due; undefined when there is none. */
-  nextDueMs(): number | undefined {
+  /** Wall ms when the next message of these queues is due; undefined when there is none. */
+  nextDueMs(queues: readonly QueueName[]): number | undefined {
+    const names = queues.map(() => '?').join(', ')
     const row = this.#database
-      .prepare('SELECT min(dueMs) AS dueMs FROM messages WHERE deadAtMs IS NULL')
-      .get() as {
-      dueMs: number | null
-    }
+      .prepare(`SELECT min(dueMs) AS dueMs FROM messages WHERE deadAtMs IS NULL AND queue IN (${names})`)
+      .get(...queues) as { dueMs: number | null }
     return row.dueMs ?? undefined
   }
 

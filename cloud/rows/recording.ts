@@ -54,6 +54,8 @@ export const recordingRow = z.looseObject({
   closedAt: z.number().optional(),
   /** Wall ms before which nobody need ask again whether its segments are there. */
   nextCheckAt: z.number().optional(),
+  /** The one missing segment whose mux is to ask again; absent: any of its segments is. */
+  awaiting: z.looseObject({ stream: name, epoch: z.number(), seq: z.number() }).optional(),
   export: exportState.optional(),
   /** Finished files, of `export.version` or, while that is being made, of the version before. */
   files: z.array(exportFile).optional(),
@@ -133,7 +135,7 @@ function metaRow(before: Row | undefined, value: Recording, nowMs: number): Row 
     to: value.to,
     streamNames: value.streams.map((stream) => stream.name),
     ...(value.state === 'closed' && {
-      closedAt: nowMs,
+      closedAt: before?.closedAt ?? nowMs,
       gsi2pk: work.waiting(value.agent),
       gsi2sk: workKey(nowMs, key.pk, key.sk),
     }),

@@ -45,20 +45,27 @@ export const segmentRow = jobState.extend({
   gapBefore: gap.optional(),
   /** The manifest's and those that the mux found (units whose bytes do not match their checksum). */
   gaps: z.array(gap),
-  /** The MP4; `initBytes` is for EXT-X-MAP, `audio` says whether the sound is in it. */
+  /** The MP4; `initBytes` is for EXT-X-MAP, `durationMs` of what is shown, `audio`: the sound is in it. */
   media: z
     .looseObject({
       key: z.string(),
       sizeBytes: z.number(),
       sha256: z.string(),
       initBytes: z.number(),
+      durationMs: z.number(),
       audio: z.boolean(),
     })
     .optional(),
   /** Units that were left out because their bytes do not match their checksum. */
   damagedUnits: z.number().int().optional(),
+  /** Their places in the index: with them the layout of the MP4 can be computed again. */
+  damagedRecords: z.array(z.number().int()).optional(),
+  /** Hash of the codec configuration of pictures and sound: segments with the same one fit into one file. */
+  config: z.string().optional(),
   /** Object key of the JPEG, when there is one. */
   thumbnail: z.string().optional(),
+  /** Why there is none. */
+  thumbnailNote: z.string().optional(),
   /** Wall ms when the raw pictures were deleted (their MP4 stays). */
   rawDeletedAt: z.number().optional(),
 })

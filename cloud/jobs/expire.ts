@@ -1,0 +1,67 @@
+import { keys } from '../../shared/contract/segment.ts'
+import { uploadKeepMs } from '../../shared/limits.ts'
+import { changeRow } from '../rows/change-row.ts'
+import { timeKey, work } from '../rows/keys.ts'
+import { type SegmentRow, segmentRow } from '../rows/segment.ts'
+import type { JobPorts } from './job-ports.ts'
+
+const temporaryPrefixes = ['tmp/', 'uploads/']
+
+/**
+ * Deletes the raw files of segments whose MP4 was verified a day ago, and what lies under temporary prefixes
+ * for as long. Manifest and index stay: they hold the times, and a catalogue can be rebuilt from them.
+ * Run it as often as you like; killed anywhere, the next run goes on.
+ */
+export async function expire(
+  ports: JobPorts,
+  signal: AbortSignal,
+): Promise<{ segments: number; objects: number }> {
+  return { segments: await expireRaw(ports, signal), objects: await expireTemporary(ports, signal) }
+}
+
+async function expireRaw({ store, catalogue, clock }: JobPorts, signal: AbortSignal): Promise<number> {
+  const now = clock.nowMs()
+  let deleted = 0
+  for (;;) {
+    // Each row leaves the partition when it is done, so the first page is always the next one.
+    const page = await catalogue.query({ index: 'gsi2', pk: work.expire, to: timeKey(now), limit: 100 })
+    if (page.rows.length === 0) return deleted
+    for (const row of page.rows) {
+      signal.throwIfAborted()
+      const segment = segmentRow.parse(row)
+      const isVerified =
+        segment.media && (await store.head(segment.media.key))?.sizeBytes === segment.media.sizeBytes
+      if (isVerified) for (const key of rawKeys(segment)) await store.delete(key)
+      await changeRow(catalogue, segment, (before) => {
+        const { gsi2pk: _pk, gsi2sk: _sk, ...rest } = before ?? segment
+        return isVerified ? { ...rest, rawDeletedAt: now } : rest
+      })
+      deleted += isVerified ? 1 : 0
+    }
+  }
+}
+
+/** Pictures, and sound that is in the MP4. G.711 has only its raw file. */
+function rawKeys(segment: SegmentRow): string[] {
+  const video = segment.video ? [keys.raw(segment, segment.video.codec)] : []
+  const audio = segment.audio?.codec === 'aac' && segment.media?.audio ? [keys.raw(segment, 'aac')] : []
+  return [...video, ...audio]
+}
+
+async function expireTemporary({ store, clock }: JobPorts, signal: AbortSignal): Promise<number> {
+  let deleted = 0
+  for (const prefix of temporaryPrefixes) {
+    let cursor: string | undefined
+    do {
+      const page = await store.list(prefix, cursor)
+      for (const { key, lastModifiedMs } of page.keys) {
+        signal.throwIfAborted()
+        if (lastModifiedMs + uploadKeepMs > clock.nowMs()) continue
+        await store.delete(key)
+        deleted += 1
+      }
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  }
+  return deleted
+}

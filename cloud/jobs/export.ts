@@ -1,0 +1,189 @@
+import { z } from 'zod'
+import { keys } from '../../shared/contract/segment.ts'
+import { AppError } from '../../shared/error.ts'
+import { exportFilesMax } from '../../shared/limits.ts'
+import type { Row } from '../ports.ts'
+import {
+  changeRecording,
+  type ExportFile,
+  getRecording,
+  type RecordingRow,
+  type RecordingStreamRow,
+  segmentIds,
+} from '../rows/recording.ts'
+import { type SegmentRow, segmentsById } from '../rows/segment.ts'
+import { getTask, taskKey } from '../rows/task.ts'
+import { rangeOf } from './export-check.ts'
+import { exportGaps } from './export-gaps.ts'
+import { type PartMovie, PartReaders, planPart } from './export-media.ts'
+import { type Part, partsOf } from './export-parts.ts'
+import type { JobPorts } from './job-ports.ts'
+import { JobError } from './reason.ts'
+import { type JobRun, runJob } from './run-job.ts'
+import { timestampsCsv } from './timestamps.ts'
+import { mediaBytes, putOnce } from './write-movie.ts'
+
+const exportInput = z.object({
+  recording: z.string(),
+  version: z.number().int(),
+  unavailable: z.record(
+    z.string(),
+    z.array(z.object({ epoch: z.number(), seq: z.number(), failed: z.boolean() })),
+  ),
+})
+type Input = z.infer<typeof exportInput>
+
+/**
+ * Runs the task of an export: MP4 files and a CSV of timestamps for each stream, then the recording's row
+ * names them. Keys carry the version, so a run that was killed writes the same objects again.
+ */
+export async function runExport(taskId: string, ports: JobPorts, signal: AbortSignal): Promise<void> {
+  const task = await getTask(ports.catalogue, taskId)
+  if (task?.kind !== 'export') throw new AppError('NotFound', `There is no export ${taskId}.`)
+  const input = exportInput.parse(task.input)
+  await runJob(ports, taskKey(taskId), { signal, work: (run) => exportRecording(input, ports, run) })
+}
+
+async function exportRecording(input: Input, ports: JobPorts, run: JobRun): Promise<Partial<Row>> {
+  const rows = await getRecording(ports.catalogue, input.recording)
+  if (!rows) throw new AppError('NotFound', `There is no recording ${input.recording}.`)
+  if (rows.meta.export?.version !== input.version) return { result: { superseded: true } }
+  const exporter = new Exporter(input, rows.meta, ports, run)
+  const streams = []
+  for (const stream of rows.streams) exporter.expect(await exporter.segmentsOf(stream))
+  for (const stream of rows.streams) streams.push(await exporter.exportStream(stream))
+  const { files } = exporter
+  await changeRecording(ports.catalogue, input.recording, (meta) =>
+    meta.export?.version === input.version ? { ...meta, files, filesVersion: input.version } : undefined,
+  )
+  return { result: { version: input.version, streams, files } }
+}
+
+class Exporter {
+  readonly files: ExportFile[] = []
+  readonly #input: Input
+  readonly #meta: RecordingRow
+  readonly #ports: JobPorts
+  readonly #run: JobRun
+  #expectedBytes = 0
+  #doneBytes = 0
+
+  constructor(input: Input, meta: RecordingRow, ports: JobPorts, run: JobRun) {
+    this.#input = input
+    this.#meta = meta
+    this.#ports = ports
+    this.#run = run
+  }
+
+  /** Counts what is to be read, for the progress. */
+  expect(segments: readonly SegmentRow[]): void {
+    for (const { video, audio } of segments)
+      this.#expectedBytes += (video?.sizeBytes ?? 0) + (audio?.sizeBytes ?? 0)
+  }
+
+  /** Those that the task was made with: what has come since makes its own version. */
+  async segmentsOf(stream: RecordingStreamRow): Promise<SegmentRow[]> {
+    const without = new Set(this.#unavailable(stream).map(({ epoch, seq }) => `${epoch} ${seq}`))
+    const ids = segmentIds(stream).filter(({ epoch, seq }) => !without.has(`${epoch} ${seq}`))
+    const found = await segmentsById(this.#ports.catalogue, { ...rangeOf(this.#meta, stream), ids })
+    return [...found.values()].filter(({ status }) => status === 'SUCCESS')
+  }
+
+  async exportStream(stream: RecordingStreamRow) {
+    const segments = await this.segmentsOf(stream)
+    const { to } = rangeOf(this.#meta, stream)
+    const parts = partsOf(segments, { from: this.#meta.from, to })
+    const written: Part[] = []
+    for (const part of parts) {
+      // A part with nothing to show has no file, and the first that has one begins at the recording's `from`.
+      if (written.length === 0) part.from = this.#meta.from
+      part.number = written.length + 1
+      if (await this.#exportPart(stream.name, part)) written.push(part)
+    }
+    const timestamps = await this.#exportTimestamps(stream.name, written)
+    const gaps = exportGaps({ from: stream.from, to, gaps: stream.gaps }, segments, this.#unavailable(stream))
+    const clock = segments[0] && {
+      offsetMs: segments[0].wallOffsetMs,
+      boundMs: Math.max(...segments.map((segment) => segment.wallBoundMs)),
+      source: segments.some(({ timeSource }) => timeSource === 'arrival') ? 'arrival' : 'device',
+    }
+    return { name: stream.name, parts: written.length, timestamps, gaps, clock }
+  }
+
+  async #exportPart(stream: string, part: Part): Promise<boolean> {
+    const { store } = this.#ports
+    const movie = await planPart(store, part)
+    if (!movie) return false
+    if (this.files.length >= exportFilesMax) {
+      throw new JobError(
+        'FailedPrecondition',
+        'RESOURCE_LIMIT',
+        `The recording has more than ${exportFilesMax} parts.`,
+      )
+    }
+    const key = keys.exportPart(this.#input.recording, this.#input.version, stream, part.number)
+    const stored = await putOnce(store, key, {
+      body: () => this.#movieBytes(movie, stream),
+      sizeBytes: movie.plan.totalBytes,
+      contentType: 'video/mp4',
+    })
+    this.files.push(exportFileOf({ stream, key, part, movie, stored }))
+    return true
+  }
+
+  async *#movieBytes(movie: PartMovie, stream: string): AsyncGenerator<Uint8Array> {
+    await using readers = new PartReaders(this.#ports.store, movie.sourceKeys)
+    yield movie.plan.header
+    const from = { tracks: movie.tracks, readerOf: readers.readerOf }
+    for await (const bytes of mediaBytes(from, movie.plan.reads(), {
+      check: true,
+      signal: this.#run.signal,
+    })) {
+      yield bytes
+      this.#doneBytes += bytes.length
+      const percent = Math.min(99, (100 * this.#doneBytes) / Math.max(1, this.#expectedBytes))
+      await this.#run.progress(percent, stream)
+    }
+  }
+
+  /** Generated twice, to count its bytes and to store them: a day of timestamps would not fit into the memory. */
+  async #exportTimestamps(stream: string, parts: readonly Part[]): Promise<string> {
+    const { store } = this.#ports
+    const key = keys.timestamps(this.#input.recording, this.#input.version, stream)
+    const body = () => timestampsCsv(store, parts)
+    let sizeBytes = 0
+    for await (const lines of body()) sizeBytes += lines.length
+    await putOnce(store, key, { body, sizeBytes, contentType: 'text/csv; charset=utf-8' })
+    return key
+  }
+
+  #unavailable(stream: RecordingStreamRow) {
+    return this.#input.unavailable[stream.name] ?? []
+  }
+}
+
+function exportFileOf(made: {
+  stream: string
+  key: string
+  part: Part
+  movie: PartMovie
+  stored: { sizeBytes: number; sha256: string }
+}): ExportFile {
+  const { stream, key, part, movie, stored } = made
+  const shown = movie.plan.tracks.filter((track) => track !== undefined)
+  const at = movie.video ? movie.tracks.indexOf(movie.video) : 0
+  const config = movie.video?.config
+  return {
+    stream,
+    part: part.number,
+    key,
+    from: part.from,
+    to: Math.max(...shown.map((track) => track.shownToMs)) + part.offsetMs,
+    codec: movie.tracks.map((track) => track.config.codecString).join(', '),
+    width: config?.track === 'video' ? config.width : 0,
+    height: config?.track === 'video' ? config.height : 0,
+    units: movie.plan.tracks[at]?.samples ?? 0,
+    mp4Bytes: stored.sizeBytes,
+    sha256: stored.sha256,
+  }
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { keys, type Manifest, type SegmentId, segmentName } from '../../shared/contract/segment.ts'
+import { AppError } from '../../shared/error.ts'
+import { rawKeepMs } from '../../shared/limits.ts'
+import type { ParsedIndex } from '../../shared/media/index.ts'
+import { type FragmentedPlan, planFragments } from '../../shared/media/mp4/fragments.ts'
+import type { ObjectStore, Row } from '../ports.ts'
+import { changeRow } from '../rows/change-row.ts'
+import { freshJob } from '../rows/job-state.ts'
+import { clampWallMs, work, workKey } from '../rows/keys.ts'
+import { newSegmentRow, type SegmentRow, segmentKey, segmentRow } from '../rows/segment.ts'
+import { checkDamage, damageGaps } from './damage.ts'
+import type { JobPorts } from './job-ports.ts'
+import { RangeReader } from './range-reader.ts'
+import { reasonOf } from './reason.ts'
+import { type JobRun, runJob } from './run-job.ts'
+import { movieTracks, segmentMovie } from './segment-movie.ts'
+import { findDamaged, type RawTrack, rawTracks, readIndex, readManifest } from './segment-source.ts'
+import { mediaBytes, putOnce } from './write-movie.ts'
+
+/**
+ * Makes the MP4 of a segment whose manifest lies in the store. Its state is that of the segment's row.
+ * Returns the row when it is SUCCESS; throws as `runJob` does. A manifest that cannot be read becomes a
+ * FAILED row of its own, so that the agent learns that the segment is quarantined.
+ */
+export async function muxSegment(id: SegmentId, ports: JobPorts, signal: AbortSignal): Promise<SegmentRow> {
+  const found = await readManifest(ports.store, id).catch(async (cause: unknown) => {
+    const error = AppError.from(cause)
+    if (error.terminal) await quarantine(id, ports, error)
+    throw error
+  })
+  const key = segmentKey(found, found.from)
+  const create = () => newSegmentRow(found, ports.clock.nowMs())
+  const row = await runJob(ports, key, { create, signal, work: (run) => mux(found, key, ports, run) })
+  return segmentRow.parse(row)
+}
+
+async function mux(
+  of: Manifest,
+  key: { pk: string; sk: string },
+  { store, clock }: JobPorts,
+  { signal }: JobRun,
+): Promise<Partial<Row>> {
+  const index = await readIndex(store, of)
+  const tracks = rawTracks(of, index)
+  await using readers = new AsyncDisposableStack()
+  const damaged = new Set<number>()
+  for (const track of tracks) {
+    await requireObject(store, track.key)
+    await using reader = new RangeReader(store, track.key)
+    for (const record of await findDamaged(reader, index, track)) damaged.add(record)
+    signal.throwIfAborted()
+  }
+  checkDamage(damaged)
+  const chosen = movieTracks(tracks)
+  const movie = segmentMovie(of, index, chosen, damaged)
+  const plan = planFragments(movie)
+  const sources = chosen.map((track) => readers.use(new RangeReader(store, track.key)))
+  const readerOf = (source: number) => sourceOf(sources, source)
+  const stored = await putOnce(store, keys.media(of), {
+    body: () => movieBytes(plan, { tracks: movie.tracks, readerOf }, signal),
+    sizeBytes: plan.totalBytes,
+    contentType: 'video/mp4',
+  })
+  return {
+    media: { key: keys.media(of), ...stored, initBytes: plan.init.length, ...mediaFacts(plan, chosen) },
+    config: configHash(index),
+    damagedUnits: damaged.size,
+    damagedRecords: [...damaged],
+    gaps: [...of.gaps, ...damageGaps(of, index, damaged)],
+    gsi2pk: work.expire,
+    gsi2sk: workKey(clampWallMs(clock.nowMs() + rawKeepMs), key.pk, key.sk),
+  }
+}
+
+/** Segments with the same one fit into one file. */
+function configHash({ header }: ParsedIndex): string {
+  return createHash('sha256')
+    .update(JSON.stringify([header.video, header.audio]))
+    .digest('hex')
+}
+
+function mediaFacts(plan: FragmentedPlan, tracks: readonly RawTrack[]) {
+  return { durationMs: plan.durationMs, audio: tracks.some(({ track }) => track === 'audio') }
+}
+
+async function* movieBytes(
+  plan: FragmentedPlan,
+  from: Parameters<typeof mediaBytes>[0],
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  yield plan.init
+  for (const fragment of plan.fragments) {
+    yield fragment.header
+    yield* mediaBytes(from, fragment.reads, { check: false, signal })
+  }
+}
+
+export function sourceOf<T>(sources: readonly T[], source: number): T {
+  const found = sources[source]
+  if (found === undefined)
+    throw new AppError('Internal', `The plan names a source ${source} that is not there.`)
+  return found
+}
+
+async function requireObject(store: ObjectStore, key: string): Promise<void> {
+  if (!(await store.head(key))) throw new AppError('NotFound', `${key} is not in the store.`)
+}
+
+/** Without a manifest nothing is known but the name; the epoch, which is near the wall time, has to do for the key. */
+async function quarantine(id: SegmentId, { catalogue, clock }: JobPorts, error: AppError): Promise<void> {
+  const at = clampWallMs(id.epoch)
+  const now = clock.nowMs()
+  const facts = { wallOffsetMs: 0, wallBoundMs: 0, timeSource: 'arrival', continues: false, gaps: [] }
+  await changeRow(catalogue, segmentKey(id, at), (before) =>
+    before?.status === 'SUCCESS'
+      ? undefined
+      : {
+          ...segmentKey(id, at),
+          gsi1pk: `S#${id.agent}#${id.stream}`,
+          gsi1sk: segmentName(id),
+          gsi2pk: work.failed,
+          gsi2sk: workKey(at, id.agent, segmentName(id)),
+          ...freshJob(now),
+          status: 'FAILED',
+          reason: reasonOf(error),
+          detail: error.message,
+          ...id,
+          from: at,
+          to: at,
+          ...facts,
+        },
+  )
+}

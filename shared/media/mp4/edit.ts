@@ -13,25 +13,29 @@ export function shownRange(
 ): { first: number; end: number; shown: number } | undefined {
   let shown = -1
   let shownMs = Number.POSITIVE_INFINITY
+  let earliest = -1 // In decoding order.
   let end = 0
   for (let i = 0; i < table.length; i += 1) {
     const ptsMs = table.ptsMs(i)
     if (ptsMs >= toMs) continue
-    if (ptsMs >= fromMs && ptsMs < shownMs) {
+    end = i + 1
+    if (ptsMs < fromMs) continue
+    if (earliest === -1) earliest = i
+    if (ptsMs < shownMs) {
       shown = i
       shownMs = ptsMs
     }
-    end = i + 1
   }
   if (shown === -1) return undefined
-  return { first: isVideo ? accessPoint(table, shown, shownMs) : shown, end, shown }
+  return { first: isVideo ? accessPoint(table, earliest, shownMs) : earliest, end, shown }
 }
 
 /**
- * A picture that is shown before the access point it follows may refer to what stands before that point
- * (open GOP), so the access point has to be shown no later than the picture.
+ * At or before the first picture, in decoding order, that is shown. A picture that is shown before the access
+ * point it follows may refer to what stands before that point (open GOP), so the access point has to be shown
+ * no later than the first picture shown.
  */
-function accessPoint(table: SampleTable, shown: number, shownMs: number): number {
-  for (let i = shown; i >= 0; i -= 1) if (table.isSync(i) && table.ptsMs(i) <= shownMs) return i
+function accessPoint(table: SampleTable, earliest: number, shownMs: number): number {
+  for (let i = earliest; i >= 0; i -= 1) if (table.isSync(i) && table.ptsMs(i) <= shownMs) return i
   return 0
 }

@@ -1,7 +1,8 @@
 import { AppError } from '../error.ts'
 import type { BitReader } from './bits.ts'
+import type { H264Pps } from './h264-pps.ts'
 import { type H264SliceHeader, sliceTypes } from './h264-slice.ts'
-import type { H264Pps, H264Sps } from './h264-sps.ts'
+import type { H264Sps } from './h264-sps.ts'
 
 const commandsMax = 66 // A list or a marking process has at most 2 × 33 commands.
 const endOfModifications = 3

@@ -1,5 +1,6 @@
 import { BitReader } from './bits.ts'
-import type { H264Pps, H264Sps } from './h264-sps.ts'
+import type { H264Pps } from './h264-pps.ts'
+import type { H264Sps } from './h264-sps.ts'
 import { h264Nal, h265Nal, type NalCodec } from './nal.ts'
 
 /** slice_type modulo 5 (H.264 Table 7-6). */

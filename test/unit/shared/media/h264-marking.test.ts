@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { BitReader } from '../../../../shared/media/bits.ts'
 import { resetsPictureOrder } from '../../../../shared/media/h264-marking.ts'
+import { parseH264Pps } from '../../../../shared/media/h264-pps.ts'
 import type { H264SliceHeader } from '../../../../shared/media/h264-slice.ts'
-import { parseH264Pps, parseH264Sps } from '../../../../shared/media/h264-sps.ts'
+import { parseH264Sps } from '../../../../shared/media/h264-sps.ts'
 import { bits, hex, ue } from '../../../support/hex.ts'
 
 const sps = parseH264Sps(hex('6742e01595982c4e40'))

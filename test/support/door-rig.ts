@@ -1,0 +1,178 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type RequestOptions,
+} from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openAgentFile } from '../../agent/control/agent-file.ts'
+import { createAuth, type Principal } from '../../agent/control/auth.ts'
+import type { Commands } from '../../agent/control/commands-port.ts'
+import { registerFigures } from '../../agent/control/figures.ts'
+import { watchLoopDelay } from '../../agent/control/health.ts'
+import { createApi } from '../../agent/control/http.ts'
+import { Metrics } from '../../agent/control/metrics.ts'
+import { openTokens } from '../../agent/control/tokens.ts'
+import { createHub } from '../../agent/hub/hub.ts'
+import { type DoorEvent, openHttp } from '../../agent/listen/http.ts'
+import type { PhoneSocket } from '../../agent/listen/websocket.ts'
+import { createFlvPlay } from '../../agent/play/flv.ts'
+import { AppError } from '../../shared/error.ts'
+import { systemClock } from '../../shared/node/clock.ts'
+
+/** Commands of an agent without streams; `calls` tells what reached it. */
+export function fakeCommands(calls: string[] = []): Commands {
+  const called = async <T>(name: string, answer: T) => {
+    calls.push(name)
+    return answer
+  }
+  const nothing = async (name: string): Promise<never> => {
+    calls.push(name)
+    throw new AppError('NotFound', 'there is no such thing here')
+  }
+  return {
+    streams: {
+      list: () => called('streams.list', []),
+      get: (name) => nothing(`streams.get ${name}`),
+      put: (name) => nothing(`streams.put ${name}`),
+      remove: (name) => called(`streams.remove ${name}`, undefined),
+    },
+    recordings: {
+      start: ({ streams }) => called('recordings.start', { id: 'take-1', streams: streams.map(startedNow) }),
+      stop: (id) => nothing(`recordings.stop ${id}`),
+      list: () => called('recordings.list', { recordings: [] }),
+    },
+    phones: {
+      list: () => called('phones.list', []),
+      allow: (id) => nothing(`phones.allow ${id}`),
+      start: () => called('phones.start', { sent: [], started: [], failed: [] }),
+      stop: () => called('phones.stop', { sent: [], stopped: [], failed: [] }),
+    },
+    stats: () => called('stats', figures),
+  }
+}
+
+const startedNow = (name: string) => ({ name, state: 'recording' as const, startsAt: 0 })
+const figures = {
+  agent: 'test',
+  version: '0',
+  now: 0,
+  uptimeMs: 0,
+  process: { cpuSeconds: 0, rssBytes: 0, eventLoopDelayP99Ms: 0 },
+  streams: { live: 0, waiting: 0 },
+  viewers: 0,
+  phones: { connected: 0, waiting: 0 },
+}
+
+export type PhoneVisit = { socket: PhoneSocket; principal: Principal; messages: Uint8Array[] }
+
+/** The whole HTTP door of an agent over fake commands, on a port of its own. */
+export async function openDoors(options: { cloudSocket?: string; internalToken?: string } = {}) {
+  const stack = new AsyncDisposableStack()
+  const directory = await mkdtemp(join(tmpdir(), 'edgereel-doors-'))
+  stack.defer(() => rm(directory, { recursive: true }))
+  const clock = systemClock
+  const calls: string[] = []
+  const events: DoorEvent[] = []
+  const phones: PhoneVisit[] = []
+
+  const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
+  const hub = stack.use(createHub({ openSink: () => sink, clock, onEvent: () => undefined }))
+  const play = stack.use(createFlvPlay({ findStream: (name) => hub.stream(name), clock }))
+  const file = await openAgentFile(join(directory, 'agent.json'), { name: 'test' })
+  const tokens = await openTokens({ file, adminPath: join(directory, 'admin.token'), clock })
+  const auth = createAuth({ tokens, file, clock, port: 0 })
+  const metrics = new Metrics()
+  registerFigures(metrics, { hub, play: play.figures, loop: stack.use(watchLoopDelay()) })
+  const pages = new Map([
+    ['/', { body: Buffer.from('<!doctype html>'), type: 'text/html', immutable: false }],
+  ])
+  const { cloudSocket, internalToken = 'internal' } = options
+  const door = await openHttp({
+    host: '127.0.0.1',
+    port: 0,
+    clock,
+    pages,
+    authorize: auth.authorize,
+    api: createApi({ commands: fakeCommands(calls), auth, tokens, metrics, health: {}, clock }),
+    play,
+    onPhone: (socket, { principal }) => {
+      const messages: Uint8Array[] = []
+      socket.onMessage((data) => messages.push(data))
+      phones.push({ socket, principal, messages })
+    },
+    ...(cloudSocket === undefined ? {} : { cloud: { socketPath: cloudSocket, internalToken } }),
+    onEvent: (event) => events.push(event),
+  })
+  stack.use(door)
+  return {
+    port: door.port,
+    directory,
+    hub,
+    play,
+    auth,
+    tokens,
+    calls,
+    events,
+    phones,
+    token: async (role: 'viewer' | 'publisher' | 'operator' | 'admin' | 'device', stream?: string) => {
+      const name = `t${tokens.list().length}`
+      return (await tokens.create({ name, role, ...(stream === undefined ? {} : { stream }) })).token
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+export type Answer = {
+  status: number
+  headers: IncomingHttpHeaders
+  body: Buffer
+  json(): { error?: { code: string } }
+}
+
+/** One request, with a `Host` and headers as one likes (fetch forbids some). */
+export async function send(options: RequestOptions & { body?: string | Buffer }): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const request = httpRequest({ host: '127.0.0.1', agent: false, ...options }, (response) => {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => chunks.push(chunk))
+    response.on('error', reject)
+    response.on('end', () => {
+      const body = Buffer.concat(chunks)
+      const json = () => JSON.parse(body.toString())
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body, json })
+    })
+  })
+  request.on('upgrade', (_response, socket) => {
+    socket.destroy()
+    resolve({ status: 101, headers: {}, body: Buffer.alloc(0), json: () => ({}) })
+  })
+  request.on('error', reject)
+  request.end(options.body)
+  return await promise
+}
+
+export const upgradeHeaders = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+}
+
+/** A server on a unix socket that stands for the cloud. */
+export async function fakeCloud(
+  path: string,
+  answer: Parameters<typeof createServer>[1],
+): Promise<AsyncDisposable> {
+  const server = createServer({}, answer)
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  return {
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

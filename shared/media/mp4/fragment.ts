@@ -118,7 +118,11 @@ function trackFragment(
   return { box: flatten(traf), dataOffset, bytes }
 }
 
-function shownTimes({ table, timing, next }: FragmentTrack, end: number): { fromMs: number; toMs: number } {
+/** When the samples from `next` up to `end` are shown, timeline ms. */
+export function shownTimes(
+  { table, timing, next }: FragmentTrack,
+  end: number,
+): { fromMs: number; toMs: number } {
   let fromMs = Number.POSITIVE_INFINITY
   let toMs = Number.NEGATIVE_INFINITY
   for (let i = next; i < end; i += 1) {

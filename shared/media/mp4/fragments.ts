@@ -1,7 +1,7 @@
 import { AppError } from '../../error.ts'
 import { box, fullBox, join, u32 } from './box.ts'
 import { sampleDescription } from './entry.ts'
-import { buildFragment, type Fragment, type FragmentTrack } from './fragment.ts'
+import { buildFragment, type Fragment, type FragmentTrack, shownTimes } from './fragment.ts'
 import type { MovieTrack } from './movie.ts'
 import { fileType, movieHeader, movieSeconds, trackBox } from './movie-header.ts'
 import { ReadCursor } from './reads.ts'
@@ -25,7 +25,7 @@ export type FragmentedPlan = {
   init: Uint8Array
   fragments: Fragment[]
   totalBytes: number
-  /** From the origin to the end of the last sample. */
+  /** From the origin to the end of what is shown last. */
   durationMs: number
 }
 
@@ -60,7 +60,8 @@ export function planFragments(options: FragmentOptions): FragmentedPlan {
   const fragments: Fragment[] = []
   const lead = tracks.find(({ config }) => config.track === 'video') ?? tracks[0]
   const cuts = lead ? cutsOf(lead) : []
-  const durationMs = Math.max(...tracks.map(endMs)) - options.originMs
+  const durationMs =
+    Math.max(...tracks.map((track) => shownTimes(track, track.table.length).toMs)) - options.originMs
   const init = initSegment(options, tracks, aheadMs, durationMs)
   let offset = init.length
   for (const [i, cut] of cuts.entries()) {
@@ -102,10 +103,6 @@ function endBefore({ table, next }: FragmentTrack, dtsMs = Number.POSITIVE_INFIN
   let end = next
   while (end < table.length && table.dtsMs(end) < dtsMs) end += 1
   return end
-}
-
-function endMs({ timing }: FragmentTrack): number {
-  return timing.startMs + timing.shiftMs + Math.ceil((timing.mediaUnits * 1000) / timing.timescale)
 }
 
 function initSegment(

@@ -5,7 +5,7 @@ import { buildFragment, type Fragment, type FragmentTrack, shownTimes } from './
 import type { MovieTrack } from './movie.ts'
 import { fileType, movieHeader, movieSeconds, trackBox } from './movie-header.ts'
 import { ReadCursor } from './reads.ts'
-import { SampleTable } from './sample-table.ts'
+import type { SampleTable } from './sample-table.ts'
 import { timeTrack } from './timing.ts'
 
 /**
@@ -140,36 +140,32 @@ function initSegment(
 }
 
 /**
- * Where the samples of a plan's track lie in the finished file: a table for `planMovie`, with which an
- * export reads the archived MP4 segments instead of the raw files.
+ * Appends the samples of one track as they lie in the finished file, which is `source` for `planMovie`: an
+ * export reads archived segments like raw ones. `omit` leaves samples out (copies from the segment before).
  */
-export function archivedSamples(
+export function appendArchived(
+  into: SampleTable,
   options: FragmentOptions,
-  plan: FragmentedPlan,
-  track: number,
-  source: number,
-  into: SampleTable = new SampleTable(),
-): SampleTable {
-  const table = options.tracks[track]?.samples
-  if (!table) return into
-  into.from(source, 'raw')
-  for (const fragment of plan.fragments) {
+  of: { track: number; source: number; omit?: (sample: number) => boolean },
+): void {
+  into.from(of.source, 'raw')
+  for (const fragment of planFragments(options).fragments) {
     let offset = fragment.offset + fragment.header.length
-    for (const read of fragment.reads) {
-      for (let i = read.firstSample; i < read.firstSample + read.samples; i += 1) {
-        const sample = (options.tracks[read.track]?.samples ?? table).sizeBytes(i)
-        if (read.track === track) {
+    for (const { track, firstSample, samples } of fragment.reads) {
+      const table = options.tracks[track]?.samples
+      for (let i = firstSample; table && i < firstSample + samples; i += 1) {
+        const sizeBytes = table.sizeBytes(i)
+        if (track === of.track && !of.omit?.(i)) {
           into.push({
             dtsMs: table.dtsMs(i),
             ptsMs: table.ptsMs(i),
-            sizeBytes: sample,
+            sizeBytes,
             offset,
             sync: table.isSync(i),
           })
         }
-        offset += sample
+        offset += sizeBytes
       }
     }
   }
-  return into
 }

@@ -214,8 +214,13 @@ export class PhoneSession {
     const early = this.#early
     if (early.length === 0) return []
     this.#early = []
-    if (this.state !== 'capturing' && this.state !== 'draining') this.#enterCapture()
-    return early.flatMap(({ packet, at }) => this.#deliver(packet, at))
+    const effects: PhoneEffect[] = []
+    if (this.state !== 'capturing' && this.state !== 'draining') {
+      this.#enterCapture()
+      effects.push({ kind: 'started' }) // It films, whether it says so or not.
+    }
+    for (const { packet, at } of early) effects.push(...this.#deliver(packet, at))
+    return effects
   }
 
   #deliver(packet: PhonePacket, at: Moment): PhoneEffect[] {

@@ -19,7 +19,7 @@ import { timeTrack } from './timing.ts'
  * before `originMs` (B-frames, an origin at the first picture shown), media time is ahead by that much and
  * an edit list in the init segment takes it back.
  *
- * There is no `sidx`: FFmpeg reads its presentation time as a decoding time and then shows B-frames late.
+ * There is no `sidx`: the byte ranges are in the plan, and playlists name them.
  */
 export type FragmentedPlan = {
   init: Uint8Array

@@ -8,15 +8,14 @@ import { writeAll } from './websocket.ts'
 const headers = {
   'content-type': 'video/x-flv',
   'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
+  connection: 'close', // Nothing else comes over it, and its end is not waited for.
 }
 
 /**
  * HTTP-FLV: the head goes out with the first bytes (a stream that has no picture can still be refused in words), then
- * the shared bytes go straight to the socket. No chunked coding: it would frame them once per viewer.
+ * the shared bytes, chunks already, go straight to the socket.
  */
 export function flvSocket(response: ServerResponse, requestId: string): ViewerSocket {
-  response.useChunkedEncodingByDefault = false // The end of the connection is the end of the body.
   return {
     write: (chunks, done) => {
       if (!response.headersSent) {

@@ -4,11 +4,9 @@ import type { FlvTagKind } from '../../shared/media/flv.ts'
 import { flvFileHeader, flvTagBytes, writeFlvTag } from '../../shared/media/flv.ts'
 import { flvConfigTags, flvMetadata, flvUnitBody, playsInFlv } from './flv-body.ts'
 import { FlvTime } from './flv-time.ts'
+import { type FlvTransport, type Framing, framed, framings } from './framing.ts'
 import { type Cursor, SlabLog } from './slab-log.ts'
 import { type Mark, Viewer, type ViewerEnd, type ViewerFeed, type ViewerSocket } from './viewer.ts'
-import { writeWsHead, wsHeadBytes } from './ws-frame.ts'
-
-export type FlvTransport = 'http' | 'ws'
 
 type Tag = { kind: FlvTagKind; timestampMs: number; parts: readonly Uint8Array[] }
 
@@ -30,6 +28,7 @@ export type FlvFeedOptions = {
 export class FlvFeed implements ViewerFeed {
   mark: FlvMark | undefined
   readonly #options: FlvFeedOptions
+  readonly #framing: Framing
   readonly #log = new SlabLog()
   readonly #time: FlvTime
   readonly #viewers = new Set<Viewer>()
@@ -41,6 +40,7 @@ export class FlvFeed implements ViewerFeed {
 
   constructor(options: FlvFeedOptions) {
     this.#options = options
+    this.#framing = framings[options.transport]
     this.#time = new FlvTime(options.startedAtMs)
   }
 
@@ -106,7 +106,6 @@ export class FlvFeed implements ViewerFeed {
   }
 
   #setMark(unit: AccessUnit, timestampMs: number): void {
-    const { transport } = this.#options
     this.#picturesSinceMark = 0
     this.mark = new FlvMark({
       cursor: this.#log.end(),
@@ -115,7 +114,7 @@ export class FlvFeed implements ViewerFeed {
       timestampMs,
       video: this.#video,
       audio: this.#audio,
-      transport,
+      framing: this.#framing,
     })
   }
 
@@ -136,9 +135,9 @@ export class FlvFeed implements ViewerFeed {
 
   #append(tag: Tag): void {
     const sizeBytes = flvTagBytes(tag.parts)
-    const head = this.#options.transport === 'ws' ? wsHeadBytes(sizeBytes) : 0
-    const room = this.#log.reserve(head + sizeBytes)
-    if (head > 0) writeWsHead(room, sizeBytes)
+    const head = this.#framing.headBytes(sizeBytes)
+    const room = this.#log.reserve(head + sizeBytes + this.#framing.tailBytes)
+    this.#framing.write(room, sizeBytes)
     writeFlvTag(room, head, tag)
   }
 
@@ -158,7 +157,7 @@ type MarkFields = Pick<Mark, 'arrivalMs' | 'configVersion'> & {
   timestampMs: number
   video: VideoConfig | undefined
   audio: AudioConfig | undefined
-  transport: FlvTransport
+  framing: Framing
 }
 
 /** What comes before the shared bytes is made when the first viewer starts here, and stamped with this place's time. */
@@ -183,15 +182,15 @@ class FlvMark implements Mark {
   }
 
   get configuration(): Uint8Array {
-    this.#configuration ??= frame(this.#fields.transport, this.#configTags().map(tagBytes))
+    this.#configuration ??= framed(this.#fields.framing, Buffer.concat(this.#configTags().map(tagBytes)))
     return this.#configuration
   }
 
   #buildPrelude(): Uint8Array {
-    const { video, audio, transport, timestampMs } = this.#fields
+    const { video, audio, framing, timestampMs } = this.#fields
     const header = flvFileHeader({ video: video !== undefined, audio: audio !== undefined })
     const metadata: Tag = { kind: 'script', timestampMs, parts: [flvMetadata(video, audio)] }
-    return frame(transport, [header, ...[metadata, ...this.#configTags()].map(tagBytes)])
+    return framed(framing, Buffer.concat([header, ...[metadata, ...this.#configTags()].map(tagBytes)]))
   }
 
   #configTags(): Tag[] {
@@ -205,12 +204,4 @@ function tagBytes(tag: Tag): Uint8Array {
   const bytes = new Uint8Array(flvTagBytes(tag.parts))
   writeFlvTag(bytes, 0, tag)
   return bytes
-}
-
-function frame(transport: FlvTransport, parts: readonly Uint8Array[]): Uint8Array {
-  const body = Buffer.concat(parts)
-  if (transport === 'http') return body
-  const head = Buffer.alloc(wsHeadBytes(body.length))
-  writeWsHead(head, body.length)
-  return Buffer.concat([head, body])
 }

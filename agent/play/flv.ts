@@ -3,7 +3,8 @@ import { AppError } from '../../shared/error.ts'
 import { keyFrameWaitMs, viewersMax } from '../../shared/limits.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import { FlvFeed, type FlvTransport } from './flv-feed.ts'
+import { FlvFeed } from './flv-feed.ts'
+import type { FlvTransport } from './framing.ts'
 import type { Viewer, ViewerEnd, ViewerSocket } from './viewer.ts'
 
 /** What play needs of a stream of the hub. */

@@ -53,3 +53,16 @@ export class FakeViewer implements ViewerSocket {
 export async function idle(turns = 20): Promise<void> {
   for (let i = 0; i < turns; i += 1) await new Promise((resolve) => setImmediate(resolve))
 }
+
+/** The body of an HTTP answer in chunked coding; a chunk that is not whole is an error. */
+export function unchunk(bytes: Buffer): Buffer {
+  const parts: Buffer[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf('\r\n', at)
+    const size = Number.parseInt(bytes.toString('latin1', at, end), 16)
+    parts.push(bytes.subarray(end + 2, end + 2 + size))
+    at = end + 2 + size + 2
+    if (end < 0 || bytes.toString('latin1', at - 2, at) !== '\r\n') throw new Error('a chunk is cut')
+  }
+  return Buffer.concat(parts)
+}

@@ -4,7 +4,7 @@ import { flvTimeMsMax, viewerLagBytesMax, viewerStallMs } from '../../../../shar
 import type { AccessUnit } from '../../../../shared/media/access-unit.ts'
 import { decodeAmf0 } from '../../../../shared/media/amf0.ts'
 import { FlvParser, type FlvTag } from '../../../../shared/media/flv.ts'
-import { FakeViewer, idle } from '../../../support/fake-viewer.ts'
+import { FakeViewer, idle, unchunk } from '../../../support/fake-viewer.ts'
 import { fakeAudio, fakeUnit, fakeVideo } from '../../../support/live-units.ts'
 
 let nowMs = 0
@@ -26,7 +26,7 @@ function openFeed(transport: 'http' | 'ws' = 'http', startedAtMs = 0) {
   return { feed, figures, left }
 }
 
-const tagsOf = (viewer: FakeViewer): FlvTag[] => new FlvParser().push(viewer.bytes)
+const tagsOf = (viewer: FakeViewer): FlvTag[] => new FlvParser().push(unchunk(viewer.bytes))
 const shown = (tags: FlvTag[]) =>
   tags.map(({ kind, timestampMs, body }) => `${kind} ${timestampMs} ${body[0]}/${body[1]}`)
 const write = (feed: FlvFeed, ...units: AccessUnit[]) => units.map((unit) => feed.write(unit))
@@ -41,7 +41,7 @@ test('a viewer gets header, metadata, configuration, the GOP and what comes, sta
   write(feed, fakeUnit({ ms: 3040, ptsMs: 3000 }))
   await idle()
 
-  expect(viewer.bytes.subarray(0, 9).toString('hex')).toBe('464c56010500000009')
+  expect(unchunk(viewer.bytes).subarray(0, 9).toString('hex')).toBe('464c56010500000009')
   const tags = tagsOf(viewer)
   expect(shown(tags)).toEqual([
     'script 2000 2/0',
@@ -103,7 +103,7 @@ test('sound that browsers cannot play is left out', async () => {
   feed.join(viewer)
   write(feed, fakeUnit({ key: true }), fakeUnit({ ms: 5, config: { ...fakeAudio, codec: 'g711a' } }))
   await idle()
-  expect(viewer.bytes[4]).toBe(1)
+  expect(unchunk(viewer.bytes)[4]).toBe(1)
   expect(tagsOf(viewer).every(({ kind }) => kind !== 'audio')).toBe(true)
 })
 

@@ -66,7 +66,7 @@ function createSender(base: string, origin: string, timeouts: Timeouts): Sender 
   const secure = new https.Agent(connections)
   const socket = base.startsWith('unix:') ? { socketPath: base.slice('unix:'.length) } : {}
 
-  const attempt = async (url: URL, outgoing: Outgoing, again: boolean): Promise<Reply> => {
+  const attempt = async (url: URL, outgoing: Outgoing, isFirst: boolean): Promise<Reply> => {
     const tls = url.protocol === 'https:'
     const request = (tls ? https : http).request(url, {
       method: outgoing.method,
@@ -79,11 +79,13 @@ function createSender(base: string, origin: string, timeouts: Timeouts): Sender 
       return await exchange(request, outgoing.body(), timeouts)
     } catch (error) {
       // The other side may close an idle connection just as it is used again: that says nothing about the link.
-      if (!again && request.reusedSocket && isReset(error)) return attempt(url, outgoing, true)
+      // Calls may be repeated blindly; of a PUT, `status` tells whether it is needed.
+      const again = isFirst && outgoing.method !== 'PUT' && request.reusedSocket && isReset(error)
+      if (again) return attempt(url, outgoing, false)
       throw error
     }
   }
-  return Object.assign((url: URL, outgoing: Outgoing) => attempt(url, outgoing, false), {
+  return Object.assign((url: URL, outgoing: Outgoing) => attempt(url, outgoing, true), {
     [Symbol.dispose]() {
       plain.destroy()
       secure.destroy()

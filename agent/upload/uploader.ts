@@ -94,7 +94,7 @@ class UploadLoop {
     this.#watch = new UnmuxedWatch(options.clock, options.onAlarm)
     this.#pass = new UploadPass({
       source: options.source,
-      read: options.source.read,
+      read: (segment, ext, offset, length) => options.source.read(segment, ext, offset, length),
       client: options.client,
       api: this.#api,
       pace: this.#pace,

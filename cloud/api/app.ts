@@ -9,6 +9,7 @@ import { mediaRoutes } from './routes/media.ts'
 import { recordingRoutes } from './routes/recordings.ts'
 import { segmentRoutes } from './routes/segments.ts'
 import { shareRoutes } from './routes/shares.ts'
+import { taskRoutes } from './routes/tasks.ts'
 import { uploadRoutes } from './routes/upload.ts'
 
 export type ApiOptions = ApiPorts & {
@@ -27,6 +28,7 @@ export function createApi(options: ApiOptions): Api {
     ...mediaRoutes(options),
     ...shareRoutes(options),
     ...segmentRoutes(options),
+    ...taskRoutes(options),
     ...agentRoutes(options),
     ...uploadRoutes(options),
     ...healthRoutes(options),

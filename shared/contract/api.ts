@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { gap, isName, name } from './segment.ts'
-import { task } from './task.ts'
+import { task, taskStatuses } from './task.ts'
 
 /** Bodies of the cloud API (CONTRACT.md, Cloud API). Times in answers are integer ms since the Unix epoch. */
 
@@ -144,7 +144,7 @@ export const exportRequest = z.strictObject({
 
 export const taskBody = task
 export const tasksQuery = z.strictObject({
-  status: z.enum(['PENDING', 'PROCESSING', 'FAILED']).optional(),
+  status: z.enum(taskStatuses).optional(),
   limit: z.coerce.number().int().min(1).max(100).optional(),
   cursor: cursor.optional(),
 })

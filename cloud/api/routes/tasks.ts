@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { exportRequest, taskBody, tasksPage, tasksQuery } from '../../../shared/contract/api.ts'
+import type { Task } from '../../../shared/contract/task.ts'
+import { listScanMax } from '../../../shared/limits.ts'
+import { listTasks, toTask } from '../../rows/task.ts'
+import { mayOperate, mayRead } from '../caller.ts'
+import { exportRange } from '../export-range.ts'
+import { type ApiPorts, type Route, route } from '../route.ts'
+import { cancelTask, findTask, retryTask } from '../task-actions.ts'
+
+/** `export-<recording>-v<version>` and the like: longer than a name. */
+const taskPath = z.object({ id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/) })
+
+export function taskRoutes(ports: ApiPorts): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/tasks',
+      summary: 'Tasks, newest first',
+      access: mayRead,
+      query: tasksQuery,
+      answer: tasksPage,
+      handle: ({ query }) => listMatching(ports, query),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/tasks/{id}',
+      summary: 'One task: its state, progress and result',
+      access: mayRead,
+      params: taskPath,
+      answer: taskBody,
+      handle: async ({ params }) => toTask(await findTask(ports, params.id)),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/tasks/{id}/retry',
+      summary: 'Tries a failed task again, with all its attempts',
+      access: mayOperate,
+      params: taskPath,
+      answer: taskBody,
+      handle: ({ params }) => retryTask(ports, params.id),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/tasks/{id}/cancel',
+      summary: 'Stops a task at its next step',
+      access: mayOperate,
+      params: taskPath,
+      answer: taskBody,
+      handle: ({ params }) => cancelTask(ports, params.id),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/exports',
+      summary: 'Makes MP4s of a range that no recording claims; answers the task',
+      access: mayOperate,
+      body: exportRequest,
+      answer: taskBody,
+      status: 202,
+      handle: ({ body }) => exportRange(ports, body),
+    }),
+  ]
+}
+
+type TasksPage = { tasks: Task[]; cursor?: string }
+
+/** A page may hold fewer than asked and still go on: it looks at a bounded number of rows. */
+async function listMatching({ catalogue }: ApiPorts, query: z.output<typeof tasksQuery>): Promise<TasksPage> {
+  const limit = query.limit ?? 50
+  const tasks: Task[] = []
+  let { cursor } = query
+  for (let scanned = 0; scanned < listScanMax && tasks.length < limit; ) {
+    const wanted = limit - tasks.length
+    const page = await listTasks(catalogue, { limit: wanted, ...(cursor !== undefined && { cursor }) })
+    scanned += wanted
+    tasks.push(...page.tasks.filter((row) => !query.status || row.status === query.status).map(toTask))
+    cursor = page.cursor
+    if (cursor === undefined) return { tasks }
+  }
+  return { tasks, ...(cursor !== undefined && { cursor }) }
+}

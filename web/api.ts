@@ -10,7 +10,7 @@ import type {
   StreamInfo,
   TokenInfo,
 } from '../shared/contract/agent-api.ts'
-import type { RecordingDetail, RecordingItem, SharedRecording } from '../shared/contract/api.ts'
+import type { RecordingDetail, RecordingItem } from '../shared/contract/api.ts'
 import type { Recording } from '../shared/contract/recording.ts'
 import type { Task } from '../shared/contract/task.ts'
 import { call, pathOf, send } from './http.ts'
@@ -87,7 +87,6 @@ export const cloud = {
   task: (id: string, signal: AbortSignal) => call<Task>('GET', `/v1/tasks/${part(id)}`, undefined, signal),
   retryTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/retry`, {}),
   health: (signal: AbortSignal) => call<CloudHealth>('GET', '/v1/health', undefined, signal),
-  shared: (path: string, signal: AbortSignal) => call<SharedRecording>('GET', path, undefined, signal),
 }
 
 /** Addresses for `<img>`, `<video>` and links: each answers with a redirect to an expiring URL. */

@@ -1,7 +1,6 @@
 import type { JSX } from 'preact'
 import { Archive } from './archive/archive.tsx'
 import { RecordingPage } from './archive/recording-page.tsx'
-import { SharedPage } from './archive/shared-page.tsx'
 import { signedOut } from './http.ts'
 import { Wall } from './live/wall.tsx'
 import { Login } from './login.tsx'
@@ -14,9 +13,8 @@ import { text } from './text/text.ts'
 import { ConfirmDialog } from './ui/confirm.tsx'
 import { Notices } from './ui/notice.tsx'
 
-/** The whole page: a shared recording (path `/s/…`), the sign-in form, or the sections with their navigation. */
+/** The whole page: the sign-in form, or the sections with their navigation. */
 export function App(): JSX.Element {
-  if (location.pathname.startsWith('/s/')) return <SharedPage path={location.pathname} />
   if (signedOut.value) return <Login />
   return (
     <div class="shell">

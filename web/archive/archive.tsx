@@ -36,7 +36,7 @@ export function Archive(): JSX.Element {
           </div>
         </section>
       ))}
-      {loaded && items.length === 0 && <NothingHere />}
+      {loaded && items.length === 0 && !hasMore() && <NothingHere />}
       {!loaded && !error && <Skeleton />}
       {hasMore() && <More />}
     </div>

@@ -39,10 +39,12 @@ export function RecordingCard({ recording }: { recording: RecordingItem }): JSX.
         <h3>{title}</h3>
         <p class="muted">
           <time>{formatTime(recording.from, language.value)}</time>
-          <span class="card-streams">
-            {streams.slice(0, namesShown).join(', ')}
-            {streams.length > namesShown && ` +${streams.length - namesShown}`}
-          </span>
+          {recording.title !== undefined && (
+            <span class="card-streams">
+              {streams.slice(0, namesShown).join(', ')}
+              {streams.length > namesShown && ` +${streams.length - namesShown}`}
+            </span>
+          )}
         </p>
       </div>
     </a>

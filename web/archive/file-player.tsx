@@ -22,6 +22,7 @@ export function FilePlayer({ source, poster, file, gaps }: FilePlayerProps): JSX
   }
   return (
     <>
+      {/* biome-ignore lint/a11y/useMediaCaption: a camera's recording has no captions. */}
       <video
         ref={video}
         class="player"

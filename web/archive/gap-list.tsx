@@ -20,7 +20,7 @@ export function GapList({ recording }: { recording: RecordingDetail }): JSX.Elem
       </h2>
       {gaps.length === 0 && (
         <p class="muted all-well">
-          <Icon name="check" /> {words.gapsNone}
+          <Icon name="check" /> {recording.state === 'ready' ? words.gapsNone : words.gapsNoneYet}
         </p>
       )}
       <ul class="gap-list">

@@ -57,8 +57,8 @@ function Content({ recording, refresh }: ContentProps): JSX.Element {
         <div>
           <h1>{titleOf(recording)}</h1>
           <p class="muted">
-            {formatDateTime(recording.from, language.value)} ·{' '}
-            {recording.streams.map(({ name }) => name).join(', ')}
+            {formatDateTime(recording.from, language.value)}
+            {recording.title !== undefined && ` · ${recording.streams.map(({ name }) => name).join(', ')}`}
           </p>
         </div>
         <div class="actions">

@@ -1,5 +1,5 @@
 import type { RecordingDetail, RecordingItem } from '../../shared/contract/api.ts'
-import { dayKey, formatDateTime, formatDay } from '../format.ts'
+import { dayKey, formatDay } from '../format.ts'
 import { language, text } from '../text/text.ts'
 import type { Tone } from '../ui/parts.tsx'
 
@@ -21,8 +21,12 @@ export function stateOf(recording: RecordingDetail): RecordingState {
   return states.some((state) => state === 'missing') ? 'uploading' : 'processing'
 }
 
-export function titleOf(recording: { title?: string | undefined; from: number }): string {
-  return recording.title ?? text.value.archive.untitled(formatDateTime(recording.from, language.value))
+/** Its title, else the cameras. */
+export function titleOf(
+  recording: Pick<RecordingItem, 'title'> & { streams: (string | { name: string })[] },
+): string {
+  const names = recording.streams.map((stream) => (typeof stream === 'string' ? stream : stream.name))
+  return recording.title ?? names.join(', ')
 }
 
 /** `Today`, `Yesterday`, or the date. */

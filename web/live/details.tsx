@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX, RefObject } from 'preact'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { agent } from '../api.ts'
+import { noFilters, setFilters } from '../archive/archive-model.ts'
 import { formatBitRate, formatBytes } from '../format.ts'
 import { hrefOf } from '../route.ts'
 import { text } from '../text/text.ts'
@@ -33,7 +34,11 @@ export function Details({
         </Button>
       </div>
       <Facts rows={rowsOf(stream)} />
-      <a class="button button-plain" href={hrefOf('archive')}>
+      <a
+        class="button button-plain"
+        href={hrefOf('archive')}
+        onClick={() => setFilters({ ...noFilters, stream: stream.name })}
+      >
         {words.inArchive}
       </a>
     </aside>

@@ -1,19 +1,12 @@
 import type MpegtsModule from 'mpegts.js'
 import { links } from '../api.ts'
+import { retryPauseMs } from './retry-pause.ts'
 
 /** What a tile shows over its picture. `retrying` holds when the next try comes, in ms from now. */
 export type LiveState = { is: 'connecting' | 'playing' } | { is: 'retrying'; inMs: number }
 
-const firstPauseMs = 1000
-const pauseMaxMs = 30_000
 const steadyAfterMs = 10_000 // Played for this long: the next loss begins with the short pause again.
 const stalledAfterMs = 8000 // Longer than any key frame distance that still feels live.
-
-/** Pause before try `failures` (from 1): doubles up to 30 s; `random` in 0…1 keeps a wall's tiles from marching in step. */
-export function retryPauseMs(failures: number, random: number): number {
-  const full = Math.min(firstPauseMs * 2 ** (failures - 1), pauseMaxMs)
-  return full / 2 + (full / 2) * random
-}
 
 type Library = typeof MpegtsModule.default
 type Player = MpegtsModule.default.Player

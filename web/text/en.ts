@@ -1,6 +1,7 @@
 import type { GapCause } from '../../shared/media/access-unit.ts'
 
-const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
+const plural = (n: number, one: string, many: string): string =>
+  `${n.toLocaleString('en')} ${n === 1 ? one : many}`
 
 const causes: Record<GapCause, string> = {
   crash: 'the recorder was interrupted',
@@ -176,7 +177,6 @@ export const en = {
     gaps: (n: number) => plural(n, 'gap', 'gaps'),
     noGaps: 'No gaps',
     open: (title: string) => `Open ${title}`,
-    untitled: (time: string) => `Recording, ${time}`,
     gone: 'This recording does not exist, or was deleted.',
     begun: 'Begun',
     ended: 'Ended',
@@ -191,6 +191,7 @@ export const en = {
     id: 'Id',
     gapsTitle: 'Gaps',
     gapsNone: 'None: every picture that the camera sent is here.',
+    gapsNoneYet: 'None so far.',
     gapLine: (span: string, cause: string) => `${span}: ${cause}`,
     gapAt: (time: string) => `at ${time}`,
     gapUnits: (n: number) => plural(n, 'picture', 'pictures'),
@@ -230,11 +231,6 @@ export const en = {
     playFailed: 'The video could not be loaded. Reload the page, or download the file.',
     timeline: 'Position and gaps',
     jumpToGap: (n: number) => `Jump to gap ${n}`,
-  },
-  shared: {
-    by: 'Shared recording',
-    gone: 'This link has expired or was revoked. Ask the person who sent it for a new one.',
-    expires: 'This page works until the link expires.',
   },
   tasks: {
     filter: { all: 'All', PENDING: 'Waiting', PROCESSING: 'Running', FAILED: 'Failed' },

@@ -174,7 +174,6 @@ export const zh: Texts = {
     gaps: (n) => `${n} 处缺口`,
     noGaps: '无缺口',
     open: (title) => `打开 ${title}`,
-    untitled: (time) => `录制，${time}`,
     gone: '该录制不存在或已被删除。',
     begun: '开始',
     ended: '结束',
@@ -189,6 +188,7 @@ export const zh: Texts = {
     id: '编号',
     gapsTitle: '缺口',
     gapsNone: '无：摄像头发送的每一帧都在。',
+    gapsNoneYet: '目前没有。',
     gapLine: (span, cause) => `${span}：${cause}`,
     gapAt: (time) => `位于 ${time}`,
     gapUnits: (n) => `${n} 帧`,
@@ -227,11 +227,6 @@ export const zh: Texts = {
     playFailed: '无法加载视频，请刷新页面或下载文件。',
     timeline: '播放位置与缺口',
     jumpToGap: (n) => `跳到第 ${n} 处缺口`,
-  },
-  shared: {
-    by: '分享的录制',
-    gone: '此链接已过期或被撤销，请向发送者索取新链接。',
-    expires: '此页面在链接过期前有效。',
   },
   tasks: {
     filter: { all: '全部', PENDING: '等待', PROCESSING: '进行中', FAILED: '失败' },

@@ -7,7 +7,7 @@ const paths = {
   archive: 'M3 4h18v5H3zM5 9v9a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V9M10 13h4',
   tasks: 'M4 6l1.5 1.5L8 5M4 12.5L5.500 14 8 11.500M4 19l1.500 1.500L8 18M12 6.500h8M12 13h8M12 19.500h8',
   status: 'M2.500 12h4l3-8 5 16 3-8h4',
-  stop: 'M7 7h10v10H7z',
+  stop: 'M6 6h12v12H6z',
   rewind: 'M4 4v6h6M4.600 10A8.500 8.500 0 1 1 4 15M12 8.500V13l3 2',
   expand: 'M9 3H3v6M15 21h6v-6M3 3l7 7M21 21l-7-7',
   close: 'M5 5l14 14M19 5L5 19',
@@ -44,7 +44,7 @@ export type IconName = keyof typeof paths
 
 export function Icon({ name }: { name: IconName }): JSX.Element {
   return (
-    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+    <svg class={`icon icon-${name}`} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
       <path d={paths[name]} />
     </svg>
   )

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import type { Auth, Principal } from '../../../../agent/control/auth.ts'
+import type { StartRecordingRequest } from '../../../../agent/control/commands-port.ts'
+import { createApi } from '../../../../agent/control/http.ts'
+import { Metrics } from '../../../../agent/control/metrics.ts'
+import type { Tokens } from '../../../../agent/control/tokens.ts'
+import { fakeCommands } from '../../../support/door-rig.ts'
+import { FakeClock } from '../../../support/fake-clock.ts'
+
+const clock = new FakeClock()
+const commands = fakeCommands()
+const started: StartRecordingRequest[] = []
+let sick: string | undefined
+
+const api = createApi({
+  commands: {
+    ...commands,
+    recordings: {
+      ...commands.recordings,
+      start: (request) => {
+        started.push(request)
+        return commands.recordings.start(request)
+      },
+    },
+  },
+  auth: {} as Auth,
+  tokens: {} as Tokens,
+  metrics: new Metrics(),
+  health: { disk: () => sick },
+  clock,
+  cloudPaths: async () => ({ '/v1/recordings': { get: { summary: 'The archive' } } }),
+})
+
+const admin: Principal = { role: 'admin', subject: 'admin', via: 'bearer' }
+const ask = (path: string, init: RequestInit = {}, principal = admin) =>
+  api(new Request(`http://agent${path}`, init), {
+    principal,
+    address: '',
+    loopback: true,
+    secure: false,
+    requestId: 'r',
+  })
+const record = (body: object) => ask('/agent/v1/recordings', { method: 'POST', body: JSON.stringify(body) })
+
+test.each([
+  [{}, { labels: [] }],
+  [{ from: '-30s' }, { labels: [], from: clock.nowMs() - 30_000 }],
+  [
+    { from: '-5m', durationSeconds: 1.5 },
+    { labels: [], from: clock.nowMs() - 300_000, durationMs: 1500 },
+  ],
+  [
+    { from: '2026-03-01T13:00:00+01:00', to: 1_772_366_401_000 },
+    { labels: [], from: 1_772_366_400_000, to: 1_772_366_401_000 },
+  ],
+  [
+    { title: 'Take 1', labels: ['a'] },
+    { labels: ['a'], title: 'Take 1' },
+  ],
+])('reads the times of %o', async (body, expected) => {
+  expect((await record({ streams: ['cam'], ...body })).status).toBe(201)
+  expect(started.at(-1)).toEqual({ streams: ['cam'], ...expected })
+})
+
+test('ready means that every check is well; else 503 and what is wrong', async () => {
+  expect(await (await ask('/readyz')).json()).toEqual({ ready: true, checks: { disk: 'ok' } })
+  sick = 'the disk is full'
+  const answer = await ask('/readyz')
+  expect(answer.status).toBe(503)
+  expect(await answer.json()).toEqual({ ready: false, checks: { disk: 'the disk is full' } })
+  expect((await ask('/healthz')).status).toBe(200)
+})
+
+test('one document for both APIs', async () => {
+  const { paths } = (await (await ask('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, object>>
+  }
+  expect(paths['/v1/recordings']).toEqual({ get: { summary: 'The archive' } })
+  expect(paths['/agent/v1/recordings']?.post).toMatchObject({
+    'x-role': 'operator',
+    requestBody: {
+      content: { 'application/json': { schema: { required: ['streams'], additionalProperties: false } } },
+    },
+  })
+  expect(paths['/agent/v1/streams/{name}']?.get).toMatchObject({ parameters: [{ name: 'name', in: 'path' }] })
+})
+
+test('a token of one stream opens that stream, not the list', async () => {
+  const viewer: Principal = { role: 'viewer', subject: 'tv', stream: 'cam', via: 'bearer' }
+  await expect(ask('/agent/v1/streams', {}, viewer)).rejects.toMatchObject({ kind: 'PermissionDenied' })
+  await expect(ask('/agent/v1/streams/door', {}, viewer)).rejects.toMatchObject({ kind: 'PermissionDenied' })
+  await expect(ask('/agent/v1/streams/cam', {}, viewer)).rejects.toMatchObject({ kind: 'NotFound' })
+})
+
+test.each([
+  ['GET', '/agent/v1/nothing'],
+  ['PATCH', '/agent/v1/streams'],
+])('%s %s is not there', async (method, path) => {
+  await expect(ask(path, { method })).rejects.toMatchObject({ kind: 'NotFound' })
+})

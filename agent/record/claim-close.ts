@@ -8,8 +8,13 @@ import { endedStreams, type Held } from './recording-end.ts'
 
 /** What a claim needs of the recorder; `main.ts` joins them. */
 export type ClaimRecorder = {
-  /** Resolves when all that the stream gave until now is in sealed segments. `ended`: no more pictures are to come. */
-  flush(stream: string, options: { ended: boolean }): Promise<void>
+  /**
+   * Resolves when all that the stream gave until wall time `at` is in sealed segments.
+   * `ended`: no more pictures are to come, so that it need not wait for a key frame to cut at.
+   */
+  flush(stream: string, options: { ended: boolean; at: number }): Promise<void>
+  /** How many open recordings want the stream. */
+  setClaimed(stream: string, claims: number): void
   /** Wall ms of the beginning of the segment that is being written; undefined when none is. */
   openSince(stream: string): number | undefined
   /** The segment that was opened last, sealed or not; undefined when the stream never had one. */
@@ -26,7 +31,7 @@ export type ClaimClosing = {
 /** Seals what a stream gave. Never fails and never hangs: a close states what is there. */
 export async function flushStream(
   stream: string,
-  ended: boolean,
+  end: { ended: boolean; at: number },
   { recorder, clock, onFault }: ClaimClosing,
 ): Promise<void> {
   const late = new AbortController()
@@ -34,7 +39,7 @@ export async function flushStream(
     throw new AppError('DeadlineExceeded', 'the recorder did not finish its segment')
   })
   try {
-    await Promise.race([recorder.flush(stream, { ended }), deadline])
+    await Promise.race([recorder.flush(stream, end), deadline])
   } catch (error) {
     onFault(`the end of ${stream} is not sealed`, error)
   } finally {
@@ -52,7 +57,7 @@ export async function closedClaim(
   const held = new Map<string, Held>()
   if (asked.state === 'open') {
     const holding = asked.streams.map(async ({ name, from, to }) => {
-      await (flushes.get(name) ?? flushStream(name, false, closing))
+      await (flushes.get(name) ?? flushStream(name, { ended: false, at: to ?? from }, closing))
       held.set(name, await heldOf(name, { from, to: to ?? from }, closing))
     })
     await Promise.all(holding)

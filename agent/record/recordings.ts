@@ -97,6 +97,7 @@ export class Recordings implements AsyncDisposable {
     if (present || streams.length === recordingStreamsMax) return present?.to === null
     const marks = { ...claimNotes(entry.file.recording).marks, ...this.#marksAfter([name]) }
     this.#revise(entry, { streams: [...streams, claimStream(name, from)], marks })
+    this.#tellClaims([name])
     return true
   }
 
@@ -110,7 +111,8 @@ export class Recordings implements AsyncDisposable {
     const ended = { ...stream, to, ...(end.fps ? { fps: end.fps } : {}) }
     const streams = file.recording.streams.map((candidate) => (candidate === stream ? ended : candidate))
     file.recording = this.#through({ ...file.recording, streams }, [name])
-    entry.flushes.set(name, flushStream(name, true, this.#options))
+    entry.flushes.set(name, flushStream(name, { ended: true, at: to }, this.#options))
+    this.#tellClaims([name])
     if (streams.every((candidate) => candidate.to !== null)) await this.#close(entry, to)
   }
 
@@ -185,6 +187,7 @@ export class Recordings implements AsyncDisposable {
     const file = new ClaimFile(recording, (revision) => this.#options.ring.saveRecording(revision))
     const entry = { file, flushes: new Map(), timer: new AbortController() }
     this.#open.set(recording.id, entry)
+    this.#tellClaims(recording.streams.map(({ name }) => name))
     return entry
   }
 
@@ -213,6 +216,7 @@ export class Recordings implements AsyncDisposable {
       await file.save()
     } catch (cause) {
       this.#open.delete(file.recording.id)
+      this.#tellClaims(file.recording.streams.map(({ name }) => name))
       throw new AppError('Unavailable', 'The disk did not take the recording; see the state of the disk.', {
         cause,
         zh: '磁盘未能保存该录像，请查看磁盘状态。',
@@ -254,7 +258,9 @@ export class Recordings implements AsyncDisposable {
     const wait = async () => {
       if (entry.file.recording.state === 'armed') {
         await sleepUntil(clock, entry.file.recording.from, signal)
-        await this.#revise(entry, { state: 'open' })
+        const opened = this.#revise(entry, { state: 'open' })
+        this.#tellClaims(entry.file.recording.streams.map(({ name }) => name))
+        await opened
       }
       const { until } = claimNotes(entry.file.recording)
       if (until === undefined) return
@@ -267,8 +273,16 @@ export class Recordings implements AsyncDisposable {
   }
 
   #close(entry: Entry, at: number): Promise<Recording> {
-    entry.closing ??= this.#finish(entry, at)
+    if (!entry.closing) {
+      entry.closing = this.#finish(entry, at)
+      this.#tellClaims(entry.file.recording.streams.map(({ name }) => name))
+    }
     return entry.closing
+  }
+
+  /** Streams that the ring keeps only while a recording wants them. */
+  #tellClaims(streams: readonly string[]): void {
+    for (const stream of streams) this.#options.recorder.setClaimed(stream, this.of(stream).length)
   }
 
   async #finish(entry: Entry, at: number): Promise<Recording> {

@@ -56,6 +56,7 @@ function overlaps(
 let clock: ManualClock
 let ring: FakeRing
 let log: string[]
+let claimed: Map<string, number>
 let openSince: number | undefined
 let recordings: Recordings
 const make = () =>
@@ -68,6 +69,7 @@ const make = () =>
         log.push(`flush ${stream}${ended ? ' ended' : ''}`)
       },
       openSince: () => openSince,
+      setClaimed: (stream, claims) => (claims > 0 ? claimed.set(stream, claims) : claimed.delete(stream)),
       newest: (stream) => ring.rows.filter((row) => row.stream === stream).at(-1),
     },
     onFault: (message) => log.push(message),
@@ -77,6 +79,7 @@ beforeEach(() => {
   clock = new ManualClock()
   ring = new FakeRing()
   log = []
+  claimed = new Map()
   openSince = undefined
   recordings = make()
 })
@@ -87,6 +90,7 @@ describe('a recording from now', () => {
     expect(ring.saves).toEqual(['1 open'])
     expect(started.id).toMatch(/^20261120T053000Z-[0-9a-z]{4}$/)
     expect(recordings.of('door')).toEqual([started.id])
+    expect([...claimed]).toEqual([['door', 1]])
 
     const from = clock.nowMs()
     ring.add('door', 7, from - 5000, from - 1000)
@@ -120,6 +124,7 @@ describe('a recording from now', () => {
     ])
     expect(ring.files.get(started.id)).toEqual(closed)
     expect(recordings.of('door')).toEqual([])
+    expect(claimed.size).toBe(0)
   })
 
   test('ends by itself after its duration', async () => {
@@ -188,6 +193,7 @@ describe('stopping', () => {
         flush: () => new Promise(() => undefined),
         openSince: () => undefined,
         newest: () => undefined,
+        setClaimed: () => undefined,
       },
       onFault: (message) => log.push(message),
     })
@@ -267,8 +273,10 @@ describe('the future', () => {
     const at = clock.nowMs() + 3 * 3_600_000
     const { id, state } = await recordings.start({ streams: ['a', 'b'], from: at, durationMs: 1000 })
     expect(state).toBe('armed')
+    expect(claimed.size).toBe(0)
     await clock.advance(3 * 3_600_000)
     expect(ring.files.get(id)).toMatchObject({ state: 'open', from: at })
+    expect(claimed.size).toBe(2)
     await clock.advance(1000)
     expect(ring.files.get(id)).toMatchObject({ state: 'closed', from: at, to: at + 1000 })
   })

@@ -13,7 +13,7 @@ import type {
 import type { RecordingDetail, RecordingItem } from '../shared/contract/api.ts'
 import type { Recording } from '../shared/contract/recording.ts'
 import type { Task } from '../shared/contract/task.ts'
-import { call, pathOf, send } from './http.ts'
+import { call, pathOf } from './http.ts'
 
 /** Everything that the page asks of the agent (`/agent/v1`) and of the cloud (`/v1`). Throws `ApiError`. */
 
@@ -49,11 +49,10 @@ export const agent = {
   stats: (signal: AbortSignal) => call<AgentStats>('GET', '/agent/v1/stats', undefined, signal),
   startRecording: (request: StartRequest) => call<RecordingStarted>('POST', '/agent/v1/recordings', request),
   stopRecording: (id: string) => call<unknown>('POST', `/agent/v1/recordings/${part(id)}/stop`, {}),
-  snapshot: async (stream: string) =>
-    (await send('POST', `/agent/v1/streams/${part(stream)}/snapshot`, {})).blob(),
   allowPhone: (id: string) => call<PhoneInfo>('POST', `/agent/v1/phones/${part(id)}/allow`, {}),
   startPhones: (settings: StartPhones) => call<PhonesAnswer>('POST', '/agent/v1/phones/start', settings),
   stopPhones: () => call<PhonesStopped>('POST', '/agent/v1/phones/stop', {}),
+  session: (signal: AbortSignal) => call<SessionInfo>('GET', '/agent/v1/session', undefined, signal),
   openSession: (token: string) => call<SessionInfo>('POST', '/agent/v1/session', { token }),
   tokens: async (signal: AbortSignal) =>
     (await call<{ tokens: TokenInfo[] }>('GET', '/agent/v1/tokens', undefined, signal)).tokens,

@@ -29,13 +29,7 @@ export function pathOf(path: string, query: Record<string, string | number | und
   return search.size === 0 ? path : `${path}?${search}`
 }
 
-/** Sends JSON, checks the status; throws `ApiError`. The body is the caller's to read. */
-export async function send(
-  method: string,
-  path: string,
-  body?: unknown,
-  signal?: AbortSignal,
-): Promise<Response> {
+async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const init: RequestInit = { method, headers: { 'accept-language': language.value } }
   if (signal) init.signal = signal
   if (body !== undefined) {
@@ -52,7 +46,7 @@ export async function send(
   throw await refusal(response)
 }
 
-/** `send`, then the JSON of the answer (undefined when it has none). */
+/** Sends JSON; gives the JSON of the answer, undefined when it has none. Throws `ApiError`. */
 export async function call<T>(
   method: string,
   path: string,

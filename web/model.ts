@@ -9,6 +9,14 @@ export const phones = createResource(agent.phones)
 export const stats = createResource(agent.stats)
 export const health = createResource(cloud.health)
 
+/** Who I am; asked once, and again after each sign-in. */
+export const session = createResource(agent.session, () => true)
+
+// While it is not known (or a cloud alone serves the page) everything is offered: the server decides anyway.
+const role = computed(() => session.value.value?.role ?? 'admin')
+export const mayOperate = computed(() => role.value === 'operator' || role.value === 'admin')
+export const mayAdminister = computed(() => role.value === 'admin')
+
 /** Recordings that go on now, oldest first: the order in which they were started stays put on the page. */
 export const openRecordings = computed(() =>
   (recordings.value.value ?? [])

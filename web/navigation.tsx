@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { formatBytes } from './format.ts'
-import { agentHere, openRecordings, phones, recordings, stats, streams } from './model.ts'
+import { agentHere, openRecordings, phones, recordings, session, stats, streams } from './model.ts'
 import { useResources } from './poll.ts'
 import { nextTheme, theme } from './preferences.ts'
 import { hrefOf, route, type Section, sections } from './route.ts'
@@ -11,7 +11,7 @@ import { Bar } from './ui/parts.tsx'
 const agentSections: readonly Section[] = ['live', 'phones']
 
 export function Navigation(): JSX.Element {
-  useResources(streams, recordings, phones, stats)
+  useResources(session, streams, recordings, phones, stats)
   const shown = sections.filter((name) => agentHere.value || !agentSections.includes(name))
   return (
     <header class="rail">

@@ -221,6 +221,25 @@ describe.skipIf(!chromium)('the page in Chromium, on canned answers', () => {
     await page.getByText('Running 62 %').waitFor()
   })
 
+  test('a viewer is offered nothing that the server would refuse', async () => {
+    await using opened = await open({ ...busyLab(Date.now()), role: 'viewer' }, '#/live')
+    const { page } = opened
+    await page.getByRole('link', { name: 'Open Pixel-7 large' }).waitFor()
+    await page.getByRole('button', { name: 'Record' }).first().waitFor({ state: 'detached' })
+    expect(await page.getByRole('button', { name: /Stop|Select/ }).count()).toBe(0)
+  })
+
+  test.skipIf(!ffmpeg)('the picture that is seen can be saved', async () => {
+    await using opened = await open(busyLab(Date.now()), '#/live/Pixel-6a')
+    const { page } = opened
+    await expect.poll(() => timeOf(page, 'Pixel-6a'), { timeout: 15_000 }).toBeGreaterThan(0.5)
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Snapshot' }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe('Pixel-6a.jpg')
+  })
+
   test('a browser that speaks Chinese gets Chinese, and may switch for good', async () => {
     await using chinese = await openBrowser({ language: 'zh-CN', width: 390, height: 844 })
     await using opened = await open(newLab(Date.now()), '#/live', chinese.context)

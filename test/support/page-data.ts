@@ -1,4 +1,4 @@
-import type { AgentStats, PhoneInfo, StreamInfo, TokenInfo } from '../../shared/contract/agent-api.ts'
+import type { AgentStats, PhoneInfo, Role, StreamInfo, TokenInfo } from '../../shared/contract/agent-api.ts'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Task } from '../../shared/contract/task.ts'
@@ -6,6 +6,7 @@ import type { Task } from '../../shared/contract/task.ts'
 /** What the fake server of the page's tests holds. Times are relative to `now`. */
 export type PageData = {
   signedOut: boolean
+  role: Role
   streams: StreamInfo[]
   open: Recording[]
   phones: PhoneInfo[]
@@ -203,6 +204,7 @@ function statsOf(now: number): AgentStats {
 export function busyLab(now: number): PageData {
   return {
     signedOut: false,
+    role: 'admin',
     streams: [
       stream('Pixel-6a', { recordings: ['take-4'], viewers: 2 }),
       stream('Pixel-7', { recordings: ['take-4'], fps: 24.1, bitsPerSecond: 3_610_000 }),
@@ -250,6 +252,7 @@ export function newLab(now: number): PageData {
   const stats = statsOf(now)
   return {
     signedOut: false,
+    role: 'admin',
     streams: [],
     open: [],
     phones: [],

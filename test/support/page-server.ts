@@ -228,6 +228,8 @@ function route(state: State, method: string, url: URL, body: Record<string, unkn
       data.tokens = [...data.tokens, token]
       return ok({ ...token, token: 'er_4Jq0v8mYwK2nXcRb7sTzLd5hPfGu9eA1' })
     }
+    case 'GET /agent/v1/session':
+      return ok({ subject: 'somebody', role: data.role })
     case 'POST /agent/v1/session':
       if (body.token !== 'right') return unauthenticated
       data.signedOut = false

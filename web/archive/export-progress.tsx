@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import { cloud } from '../api.ts'
+import { mayOperate } from '../model.ts'
 import { createResource, useResources } from '../poll.ts'
 import { reasonOf } from '../tasks/words.ts'
 import { text } from '../text/text.ts'
@@ -25,9 +26,11 @@ export function ExportProgress({ id, failed }: { id: string; failed: boolean }):
   return (
     <>
       <p class="small">{reasonOf(task)}</p>
-      <Button icon="retry" onClick={() => void retry()}>
-        {text.value.tasks.retry}
-      </Button>
+      {mayOperate.value && (
+        <Button icon="retry" onClick={() => void retry()}>
+          {text.value.tasks.retry}
+        </Button>
+      )}
     </>
   )
 }

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
 import { cloud } from '../api.ts'
+import { mayAdminister } from '../model.ts'
 import { goTo } from '../route.ts'
 import { text } from '../text/text.ts'
 import { confirm } from '../ui/confirm.tsx'
@@ -45,9 +46,11 @@ export function Keep({ recording, refresh }: KeepProps): JSX.Element {
           <span class="muted small block">{words.holdBody}</span>
         </span>
       </label>
-      <Button kind="danger" icon="trash" disabled={recording.hold || open} onClick={() => void remove()}>
-        {words.delete}
-      </Button>
+      {mayAdminister.value && (
+        <Button kind="danger" icon="trash" disabled={recording.hold || open} onClick={() => void remove()}>
+          {words.delete}
+        </Button>
+      )}
     </section>
   )
 }

@@ -3,6 +3,7 @@ import { useMemo } from 'preact/hooks'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
 import { cloud } from '../api.ts'
 import { formatDateTime } from '../format.ts'
+import { mayOperate } from '../model.ts'
 import { createResource, useResources } from '../poll.ts'
 import { hrefOf } from '../route.ts'
 import { language, text } from '../text/text.ts'
@@ -73,9 +74,9 @@ function Content({ recording, refresh }: ContentProps): JSX.Element {
         </div>
         <div class="stack">
           <Downloads recording={recording} />
-          <SharePanel id={recording.id} />
+          {mayOperate.value && <SharePanel id={recording.id} />}
           <RecordingFacts recording={recording} />
-          <Keep recording={recording} refresh={refresh} />
+          {mayOperate.value && <Keep recording={recording} refresh={refresh} />}
         </div>
       </div>
     </>

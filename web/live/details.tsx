@@ -1,12 +1,12 @@
 import type { ComponentChildren, JSX, RefObject } from 'preact'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
-import { agent } from '../api.ts'
 import { noFilters, setFilters } from '../archive/archive-model.ts'
 import { formatBitRate, formatBytes } from '../format.ts'
 import { hrefOf } from '../route.ts'
 import { text } from '../text/text.ts'
 import { attempt } from '../ui/notice.tsx'
 import { Button, Facts } from '../ui/parts.tsx'
+import { saveStill } from './save-still.ts'
 
 /** What is known of a stream, beside its large picture. */
 export function Details({
@@ -29,7 +29,10 @@ export function Details({
         <Button icon="full" onClick={fullScreen}>
           {words.fullScreen}
         </Button>
-        <Button icon="camera" onClick={() => void attempt(() => saveSnapshot(stream.name))}>
+        <Button
+          icon="camera"
+          onClick={() => void attempt(() => saveStill(screen.current?.querySelector('video'), stream.name))}
+        >
           {words.snapshot}
         </Button>
       </div>
@@ -61,13 +64,4 @@ function rowsOf(stream: StreamInfo): [string, ComponentChildren][] {
   ]
   if (audio) rows.splice(3, 0, [words.audio, `${audio.codec.toUpperCase()}, ${audio.sampleRate} Hz`])
   return rows
-}
-
-async function saveSnapshot(name: string): Promise<void> {
-  const url = URL.createObjectURL(await agent.snapshot(name))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = `${name}.jpg`
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(url), 1000)
 }

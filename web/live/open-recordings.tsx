@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Recording } from '../../shared/contract/recording.ts'
 import { formatDuration } from '../format.ts'
-import { openRecordings } from '../model.ts'
+import { mayOperate, openRecordings } from '../model.ts'
 import { text } from '../text/text.ts'
 import { Button } from '../ui/parts.tsx'
 import { useSeconds } from '../ui/ticker.ts'
@@ -41,9 +41,11 @@ function OpenRecording({ recording }: { recording: Recording }): JSX.Element {
           ? text.value.archive.state.armed
           : formatDuration(now.value - recording.from)}
       </time>
-      <Button icon="stop" label={words.stopAria(title)} busy={busy} onClick={() => void stop()}>
-        {words.stop}
-      </Button>
+      {mayOperate.value && (
+        <Button icon="stop" label={words.stopAria(title)} busy={busy} onClick={() => void stop()}>
+          {words.stop}
+        </Button>
+      )}
     </div>
   )
 }

@@ -1,7 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
-import { agent } from '../api.ts'
 import { formatSpan } from '../format.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -10,10 +9,10 @@ import { pageVisible } from './visible.ts'
 
 type PictureProps = { stream: StreamInfo; active: boolean; large: boolean }
 
-/** The moving picture of a stream; stills where the browser has no decoder; words where there is neither. */
+/** The moving picture of a stream; words where there is none, or no decoder for it. */
 export function Picture({ stream, active, large }: PictureProps): JSX.Element {
   const wanted = active && pageVisible.value && stream.state === 'live'
-  if (!canDecode(stream.video?.codecString)) return <Stills stream={stream} active={wanted} />
+  if (!canDecode(stream.video?.codecString)) return <Undecodable codec={stream.video?.codec ?? ''} />
   return <Video stream={stream} wanted={wanted} large={large} />
 }
 
@@ -78,38 +77,11 @@ function Overlay({ stream, state }: { stream: StreamInfo; state: LiveState }): J
   )
 }
 
-const stillEveryMs = 5000 // A still costs the agent one FFmpeg start.
-
-function Stills({ stream, active }: { stream: StreamInfo; active: boolean }): JSX.Element {
-  const [url, setUrl] = useState<string>()
-  const { name } = stream
-  useEffect(() => {
-    if (!active) return
-    let stopped = false
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const next = async (): Promise<void> => {
-      const still = await agent.snapshot(name).catch(() => undefined)
-      if (stopped) return
-      setUrl(still && URL.createObjectURL(still))
-      timer = setTimeout(() => void next(), stillEveryMs)
-    }
-    void next()
-    return () => {
-      stopped = true
-      clearTimeout(timer)
-    }
-  }, [name, active])
-  useEffect(() => () => (url ? URL.revokeObjectURL(url) : undefined), [url])
+function Undecodable({ codec }: { codec: string }): JSX.Element {
   return (
-    <>
-      {url && <img class="still" src={url} alt={name} />}
-      <div class={url ? 'overlay overlay-low' : 'overlay'}>
-        <p>
-          {text.value.live.unsupported(
-            stream.video?.codec === 'h265' ? 'H.265' : (stream.video?.codec ?? ''),
-          )}
-        </p>
-      </div>
-    </>
+    <div class="overlay">
+      <Icon name="camera" />
+      <p>{text.value.live.unsupported(codec === 'h265' ? 'H.265' : codec.toUpperCase())}</p>
+    </div>
   )
 }

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { formatBitRate, formatDuration } from '../format.ts'
-import { openRecordings } from '../model.ts'
+import { mayOperate, openRecordings } from '../model.ts'
 import { goTo, route } from '../route.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -51,7 +51,7 @@ export function Tile({ stream }: { stream: StreamInfo }): JSX.Element {
           <h2>{stream.name}</h2>
           <Figures stream={stream} />
         </div>
-        <RecordButtons stream={stream} />
+        {mayOperate.value && <RecordButtons stream={stream} />}
       </footer>
       {large && <Details stream={stream} screen={element} />}
     </article>

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { openRecordings, recordings, streams } from '../model.ts'
+import { mayOperate, openRecordings, recordings, streams } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { hrefOf } from '../route.ts'
 import { text } from '../text/text.ts'
@@ -60,7 +60,7 @@ function Heading(): JSX.Element {
           </p>
         )}
       </div>
-      {all.length > 1 && (
+      {all.length > 1 && mayOperate.value && (
         <div class="actions">
           {selecting && (
             <Button

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { phones, stats } from '../model.ts'
+import { mayOperate, phones, stats } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { text } from '../text/text.ts'
 import { Empty, Problem } from '../ui/parts.tsx'
@@ -28,7 +28,7 @@ export function Phones(): JSX.Element {
       <WaitingPhones phones={list.filter(({ state }) => state === 'waiting')} />
       <div class="columns">
         <div class="stack">
-          <CapturePanel ready={known.some(({ state }) => state !== 'lost')} />
+          {mayOperate.value && <CapturePanel ready={known.some(({ state }) => state !== 'lost')} />}
           {known.length > 0 && <PhoneTable phones={known} />}
           {phones.value.value && known.length === 0 && (
             <section class="card">

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { PhoneInfo } from '../../shared/contract/agent-api.ts'
 import { agent } from '../api.ts'
-import { phones as resource } from '../model.ts'
+import { mayOperate, phones as resource } from '../model.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { attempt, tell } from '../ui/notice.tsx'
@@ -39,9 +39,11 @@ function WaitingPhone({ phone }: { phone: PhoneInfo }): JSX.Element {
       <p>
         <b>{words.wants(model, phone.address)}</b> <span>{words.wantsBody}</span>
       </p>
-      <Button kind="primary" icon="check" busy={busy} onClick={() => void allow()}>
-        {words.allow}
-      </Button>
+      {mayOperate.value && (
+        <Button kind="primary" icon="check" busy={busy} onClick={() => void allow()}>
+          {words.allow}
+        </Button>
+      )}
     </li>
   )
 }

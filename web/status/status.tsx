@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { agentHere, health, stats } from '../model.ts'
+import { agentHere, health, mayAdminister, stats } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -22,7 +22,7 @@ export function Status(): JSX.Element {
         <CloudCard health={health.value.value} silent={health.error.value !== undefined} />
         {now && <AgentCard stats={now} />}
       </div>
-      {agentHere.value && <Tokens />}
+      {agentHere.value && mayAdminister.value && <Tokens />}
     </div>
   )
 }

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Task, TaskStatus } from '../../shared/contract/task.ts'
 import { cloud } from '../api.ts'
 import { formatSpan } from '../format.ts'
+import { mayOperate } from '../model.ts'
 import { text } from '../text/text.ts'
 import { attempt, tell } from '../ui/notice.tsx'
 import { Bar, Button, Pill, type Tone } from '../ui/parts.tsx'
@@ -36,7 +37,7 @@ export function TaskRow({ task, onChanged }: { task: Task; onChanged: () => void
           {ageMs < 2000 ? text.value.justNow : text.value.ago(formatSpan(ageMs))}
           {task.attempts > 1 && ` · ${words.attempts(task.attempts)}`}
         </span>
-        {task.status === 'FAILED' && <Retry id={task.id} onChanged={onChanged} />}
+        {task.status === 'FAILED' && mayOperate.value && <Retry id={task.id} onChanged={onChanged} />}
       </div>
     </li>
   )

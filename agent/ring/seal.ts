@@ -51,32 +51,18 @@ export class Sealing {
     return { manifest, files: [...this.#sums, { ext: 'json', ...json }] }
   }
 
-  /** A sync that failed is not asked again for the same bytes, it would say yes: they are given up. */
+  /** A sync that failed is not asked again for the same bytes, it would say yes: they are
+   * given up, and the recorder sees by the manifest's count that they are. */
   #finish(): FileSum[] {
     const { file } = this
-    const { units, toMs } = file.summary
     try {
       const sums = file.finish()
       file.close()
       return sums
     } catch (error) {
       file.cutBackToSynced()
-      this.#noteLost(units - file.summary.units, toMs)
       throw error
     }
-  }
-
-  #noteLost(units: number, toMs: number): void {
-    if (units === 0) return
-    const wall = (ms: number) => Math.round(ms + this.#end.wallOffsetMs)
-    const { summary } = this.file
-    const from = summary.units > 0 ? summary.toMs : toMs
-    this.gaps.push({
-      from: wall(from),
-      to: wall(Math.max(from, this.#end.endMs ?? toMs)),
-      cause: 'disk-error',
-      units,
-    })
   }
 }
 

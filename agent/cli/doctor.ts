@@ -4,7 +4,7 @@ import { access, mkdir, readFile, stat, statfs, unlink, writeFile } from 'node:f
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { findFfmpeg } from '../../shared/node/ffmpeg.ts'
+import { findFfmpeg } from '../../shared/node/find-ffmpeg.ts'
 import { dataDirectory, readConfig } from '../config.ts'
 import { type Output, print, sizeText } from './output.ts'
 import { inLanguage, type Words } from './words.ts'
@@ -66,21 +66,15 @@ const installers: { program: string; commands: string[][] }[] = [
 ]
 
 async function checkFfmpeg(fix: boolean): Promise<Finding> {
-  const found = await findFfmpeg()
-  if (found)
+  const found = await ffmpegVersion()
+  if (found) return ok('ffmpeg', { en: found, zh: found })
+  const installer = fix ? await installFfmpeg() : ''
+  const installed = installer ? await ffmpegVersion() : undefined
+  if (installed)
     return ok('ffmpeg', {
-      en: `${found.version} (${found.origin}: ${found.path})`,
-      zh: `${found.version}（${found.origin}：${found.path}）`,
+      en: `installed with ${installer}: ${installed}`,
+      zh: `已用 ${installer} 安装：${installed}`,
     })
-  if (fix) {
-    const installed = await installFfmpeg()
-    const now = await findFfmpeg()
-    if (now)
-      return ok('ffmpeg', {
-        en: `installed ${now.version} with ${installed}`,
-        zh: `已用 ${installed} 安装 ${now.version}`,
-      })
-  }
   return {
     check: 'ffmpeg',
     state: 'warn',
@@ -89,6 +83,14 @@ async function checkFfmpeg(fix: boolean): Promise<Finding> {
       zh: '未找到：仍可录制并生成 MP4，但没有缩略图。请用系统包管理器安装，或设置 FFMPEG_BIN',
     },
   }
+}
+
+/** `/usr/bin/ffmpeg, ffmpeg version 5.1.9-0+deb12u1`; undefined when there is none, or it does not run. */
+async function ffmpegVersion(): Promise<string | undefined> {
+  const path = await findFfmpeg()
+  if (path === undefined) return undefined
+  const run = await promisify(execFile)(path, ['-version']).catch(() => undefined)
+  return run && `${path}, ${run.stdout.split(' ').slice(0, 3).join(' ')}`
 }
 
 async function installFfmpeg(): Promise<string> {

@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../shared/node/clock.ts'
+import type { Log } from '../shared/node/log.ts'
+import { socketPath } from '../shared/node/socket-path.ts'
+import { version } from '../shared/version.ts'
+import { agentName } from './agent-name.ts'
+import type { Config } from './config.ts'
+import { openAgentFile } from './control/agent-file.ts'
+import { allowedPhones } from './control/allowed-phones.ts'
+import { createAuth } from './control/auth.ts'
+import { createCommands } from './control/commands.ts'
+import { registerFigures } from './control/figures.ts'
+import { watchLoopDelay } from './control/health.ts'
+import { createApi } from './control/http.ts'
+import { Metrics } from './control/metrics.ts'
+import { openTokens } from './control/tokens.ts'
+import { doorInfo } from './door-info.ts'
+import { createHub } from './hub/hub.ts'
+import { PhoneBroadcast } from './ingest/phone-broadcast.ts'
+import { Phones } from './ingest/phones.ts'
+import { openHttp } from './listen/http.ts'
+import { readPages } from './listen/pages.ts'
+import { createFlvPlay } from './play/flv.ts'
+import { Recorders } from './record/recorders.ts'
+import { Recordings } from './record/recordings.ts'
+import { openRing } from './ring/ring.ts'
+import type { Ring } from './ring/types.ts'
+import { tell } from './tell.ts'
+import { createCloudClient } from './upload/cloud-client.ts'
+import { startUploader, type UploaderOptions } from './upload/uploader.ts'
+
+export type AgentOptions = {
+  data: string
+  config: Config
+  clock: Clock
+  log: Log
+  /** The storage worker died: the process should end and be started again. */
+  onFatal: (error: Error) => void
+}
+
+export type Agent = AsyncDisposable & {
+  readonly port: number
+  /** Path of the page, with a code that logs its first visitor in as admin, once. */
+  loginPath(): string
+}
+
+/**
+ * Builds the agent from the sink to the source, so that disposal closes it from the source to the sink: doors,
+ * sources, hub, recordings, recorders, uploader, ring. Nothing in flight is lost on the way.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  await using stack = new AsyncDisposableStack()
+  const kept = await startKeeping(stack, options)
+  const live = await startLive(stack, options, kept)
+  const { http, auth } = await openDoors(stack, options, { ...kept, ...live })
+  const closing = stack.move()
+  return {
+    port: http.port,
+    loginPath: () => `/login?code=${auth.createLoginCode()}`,
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+type Kept = Awaited<ReturnType<typeof startKeeping>>
+type Live = Awaited<ReturnType<typeof startLive>>
+
+/** The disk and the way to the cloud; recordings are claims on the disk. */
+async function startKeeping(stack: AsyncDisposableStack, options: AgentOptions) {
+  const { data, config, clock, log, onFatal } = options
+  const say = tell(log)
+  const file = await openAgentFile(join(data, 'agent.json'), { name: agentName() })
+  const { uuid, name } = file.record
+  const { quota: quotaBytes, whenFull, segmentSeconds } = config.ring
+  const ring = stack.use(
+    await openRing({ dir: data, agent: { uuid, name }, quotaBytes, whenFull, clock, onFatal }),
+  )
+  const internalToken = await readFile(join(data, 'internal.token'), 'utf8').then(
+    (text) => text.trim(),
+    () => undefined,
+  )
+  const uploader = stack.use(startUploader(uploaderOptions(options, { ring, name, internalToken })))
+  const recorders = stack.use(
+    new Recorders({ ring, clock, segmentMs: segmentSeconds * 1000, onGap: say.gap }),
+  )
+  const recordings = stack.use(
+    new Recordings({ agent: name, ring, recorder: recorders, clock, onFault: say.fault }),
+  )
+  stack.adopt(
+    ring.onSealed(() => uploader.wake()),
+    (stop) => stop(),
+  )
+  stack.adopt(ring.onLost(say.gap), (stop) => stop())
+  stack.adopt(ring.onAlarm(say.alarm), (stop) => stop())
+  return { file, name, ring, internalToken, uploader, recorders, recordings }
+}
+
+/** Sources, the hub where their units are handed over, and viewers. */
+async function startLive(stack: AsyncDisposableStack, { config, clock, log }: AgentOptions, kept: Kept) {
+  const { file, recorders, recordings } = kept
+  const say = tell(log)
+  const hub = stack.use(createHub({ openSink: (stream) => recorders.open(stream), clock, onEvent: say.hub }))
+  const play = stack.use(createFlvPlay({ findStream: (stream) => hub.stream(stream), clock }))
+  const phones = stack.use(
+    new Phones({
+      clock,
+      hub,
+      recordings,
+      allowWithoutToken: config.phones.allowWithoutToken,
+      allowed: allowedPhones(file, clock),
+      onRoundTrip: (stream, ms) => recorders.roundTrip(stream, ms),
+      onEvent: say.phone,
+    }),
+  )
+  const broadcast = new PhoneBroadcast({ clock, phones: () => phones.connected() })
+  recordings.onStop((recording) => phones.recordingStopped(recording.id))
+  phones.resume(await recordings.resume())
+  return { hub, play, phones, broadcast }
+}
+
+/** Commands, who may give them, and the port. */
+async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, parts: Kept & Live) {
+  const { data, config, clock, log } = options
+  const { file, hub, play, phones, ring, uploader, internalToken } = parts
+  const { port, lan, publicUrl } = config.http
+  const loop = stack.use(watchLoopDelay())
+  const metrics = new Metrics()
+  const upload = () => ({
+    pendingSegments: uploader.status().pending,
+    pendingBytes: uploader.status().pendingBytes,
+  })
+  registerFigures(metrics, { hub, play: play.figures, loop, ring: () => ring.stats(), upload })
+  const commands = createCommands({ ...parts, ...options, version, loop, door: doorInfo(config) })
+  const tokens = await openTokens({ file, adminPath: join(data, 'admin.token'), clock })
+  const auth = createAuth({ tokens, file, clock, port })
+  const isLocal = config.cloud.api === 'local' && internalToken !== undefined
+  const http = stack.use(
+    await openHttp({
+      host: lan ? '0.0.0.0' : '127.0.0.1',
+      port,
+      ...(publicUrl === null ? {} : { publicUrl }),
+      clock,
+      pages: await readPages(fileURLToPath(new URL('../dist/web', import.meta.url))),
+      authorize: auth.authorize,
+      api: createApi({ commands, auth, tokens, metrics, health: { disk: () => ring.stats().alarm }, clock }),
+      play,
+      onPhone: (socket, info) => phones.connect(socket, info),
+      ...(isLocal ? { cloud: { socketPath: socketPath(data, 'cloud'), internalToken } } : {}),
+      onEvent: tell(log).door,
+    }),
+  )
+  return { http, auth }
+}
+
+type UploadParts = { ring: Ring; name: string; internalToken: string | undefined }
+
+function uploaderOptions(
+  { data, config, clock, log }: AgentOptions,
+  { ring, name, internalToken }: UploadParts,
+): UploaderOptions {
+  const { api, token, bandwidth, hours } = config.cloud
+  const local = {
+    authorization: `Bearer ${internalToken ?? ''}`,
+    'x-edgereel-role': 'device',
+    'x-edgereel-subject': name,
+  }
+  const remote = { authorization: `Bearer ${token ?? ''}` }
+  return {
+    source: ring,
+    client: createCloudClient({
+      base: api === 'local' ? `unix:${socketPath(data, 'cloud')}` : api,
+      headers: () => (api === 'local' ? local : remote),
+      clock,
+    }),
+    clock,
+    random: Math.random,
+    bandwidth,
+    hours,
+    version,
+    agentState: () => ({ ring: ring.stats() }),
+    onAlarm: tell(log).upload,
+  }
+}

@@ -1,0 +1,34 @@
+import type { Gap } from '../shared/contract/segment.ts'
+import type { AppError } from '../shared/error.ts'
+import type { Log } from '../shared/node/log.ts'
+import type { HubEvent } from './hub/hub.ts'
+import type { PhoneEvent } from './ingest/phones.ts'
+import type { DoorEvent } from './listen/http.ts'
+
+/** What the parts of the agent report, as log lines: words from outside only in fields. */
+export function tell(log: Log) {
+  return {
+    hub: ({ error, type, ...event }: HubEvent) => {
+      if (type === 'fault') log.error({ ...event, err: error }, 'a reader of a stream failed')
+      else log.info(event, `stream ${type}`)
+    },
+    phone: (event: PhoneEvent) => {
+      if (event.type === 'fault') log.error({ err: event.error }, event.message)
+      else if (event.type === 'refused') log.warn(event, 'phone refused')
+      else log.info({ phone: event.phone, address: event.address }, `phone ${event.type}`)
+    },
+    door: (event: DoorEvent) => {
+      if (event.type === 'fault')
+        log.error({ err: event.error, requestId: event.requestId }, 'a request failed')
+      else log.debug(event, `door: ${event.type}`)
+    },
+    gap: (stream: string, { from, to, cause, units }: Gap) =>
+      log.warn({ stream, from: new Date(from).toISOString(), ms: to - from, cause, units }, 'gap'),
+    alarm: (alarm: string | undefined) => {
+      if (alarm === undefined) log.info('the disk is well again')
+      else log.error({ alarm }, 'disk alarm')
+    },
+    upload: (error: AppError) => log.error({ err: error }, 'an upload needs a person'),
+    fault: (message: string, error: unknown) => log.error({ err: error }, message),
+  }
+}

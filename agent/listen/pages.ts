@@ -34,14 +34,13 @@ export async function readPages(directory: string): Promise<Pages> {
   return pages
 }
 
-// mpegts.js feeds the player by blob: URLs and may work in a blob: worker; a QR code is a data: image.
+// mpegts.js feeds the player by blob: URLs; a QR code is a data: image.
 const policy = [
   "default-src 'self'",
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' blob: data:",
   "media-src 'self' blob:",
-  "worker-src 'self' blob:",
   "connect-src 'self'",
   "object-src 'none'",
   "base-uri 'none'",

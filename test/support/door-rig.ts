@@ -17,6 +17,7 @@ import { Metrics } from '../../agent/control/metrics.ts'
 import { openTokens } from '../../agent/control/tokens.ts'
 import { createHub } from '../../agent/hub/hub.ts'
 import { type DoorEvent, openHttp } from '../../agent/listen/http.ts'
+import type { Pages } from '../../agent/listen/pages.ts'
 import type { PhoneSocket } from '../../agent/listen/websocket.ts'
 import { createFlvPlay } from '../../agent/play/flv.ts'
 import { AppError } from '../../shared/error.ts'
@@ -69,7 +70,9 @@ const figures = {
 export type PhoneVisit = { socket: PhoneSocket; principal: Principal; messages: Uint8Array[] }
 
 /** The whole HTTP door of an agent over fake commands, on a port of its own. */
-export async function openDoors(options: { cloudSocket?: string; internalToken?: string } = {}) {
+export async function openDoors(
+  options: { cloudSocket?: string; internalToken?: string; pages?: Pages } = {},
+) {
   const stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'edgereel-doors-'))
   stack.defer(() => rm(directory, { recursive: true }))
@@ -86,10 +89,10 @@ export async function openDoors(options: { cloudSocket?: string; internalToken?:
   const auth = createAuth({ tokens, file, clock, port: 0 })
   const metrics = new Metrics()
   registerFigures(metrics, { hub, play: play.figures, loop: stack.use(watchLoopDelay()) })
-  const pages = new Map([
+  const emptyPage = new Map([
     ['/', { body: Buffer.from('<!doctype html>'), type: 'text/html', immutable: false }],
   ])
-  const { cloudSocket, internalToken = 'internal' } = options
+  const { cloudSocket, internalToken = 'internal', pages = emptyPage } = options
   const door = await openHttp({
     host: '127.0.0.1',
     port: 0,

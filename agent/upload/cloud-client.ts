@@ -51,7 +51,7 @@ export function createCloudClient(options: CloudClientOptions): CloudClient {
       if (Number.isFinite(reply.dateMs)) skewMs = reply.dateMs - options.clock.nowMs()
       return parseReply(reply)
     },
-    put(target, body, signal) {
+    async put(target, body, signal) {
       return send(uploadUrl(target.url, origin), { method: 'PUT', headers: target.headers, body, signal })
     },
     [Symbol.dispose]: () => send[Symbol.dispose](),
@@ -98,11 +98,12 @@ function isReset(error: unknown): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE'
 }
 
-/** Path-absolute URLs are the local store's: it is reached where the API is. */
+/** Path-absolute URLs are the local store's: it is reached where the API is. TLS is never left. */
 function uploadUrl(text: string, origin: string): URL {
   const url = URL.canParse(text, `${origin}/`) ? new URL(text, `${origin}/`) : undefined
-  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url
-  throw new AppError('Unavailable', 'The cloud gave an upload address that is not HTTP.')
+  const plain = url?.protocol === 'http:' && !origin.startsWith('https:')
+  if (url && (plain || url.protocol === 'https:')) return url
+  throw new AppError('Unavailable', 'The cloud gave an upload address that is not HTTPS.')
 }
 
 /**

@@ -4,14 +4,14 @@ import { createCloudClient } from '../../agent/upload/cloud-client.ts'
 import { startUploader, type Uploader } from '../../agent/upload/uploader.ts'
 import { keys } from '../../shared/contract/segment.ts'
 import type { AppError } from '../../shared/error.ts'
-import { type CloudRig, openCloudRig } from '../support/cloud-rig.ts'
-import { FakeClock } from '../support/fake-clock.ts'
+import { type ApiRig, openApiRig } from '../support/api-rig.ts'
+import type { FakeClock } from '../support/fake-clock.ts'
 import { type Fault, type FaultServer, startFaultServer } from '../support/fault-server.ts'
 import { fillSegment, MemoryRing } from '../support/memory-ring.ts'
 
 let stack: AsyncDisposableStack
 let clock: FakeClock
-let rig: CloudRig
+let rig: ApiRig
 let server: FaultServer
 let ring: MemoryRing
 let alarms: AppError[]
@@ -19,10 +19,10 @@ let token: string
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack()
-  clock = new FakeClock()
-  rig = stack.use(await openCloudRig(clock))
+  rig = stack.use(await openApiRig())
+  clock = rig.jobs.clock
   server = stack.use(await startFaultServer(rig.fetch))
-  token = await rig.token({ role: 'device', agent: 'lab' })
+  token = rig.tokens.device
   ring = new MemoryRing()
   alarms = []
 })
@@ -69,7 +69,7 @@ async function expectStored(): Promise<void> {
   expect([...ring.uploaded.values()].every((count) => count === 1)).toBe(true)
   for (const segment of ring.segments) {
     for (const file of segment.files) {
-      const head = await rig.cloud.store.head(keys.raw({ ...segment, agent: 'lab' }, file.ext))
+      const head = await rig.jobs.cloud.store.head(keys.raw({ ...segment, agent: 'lab' }, file.ext))
       expect(head).toMatchObject({ sizeBytes: file.sizeBytes, sha256: file.sha256 })
     }
   }
@@ -92,7 +92,7 @@ test('uploads what waits, the manifest of each segment last, and what is sealed 
     expect(own.map((line) => line.split('.').at(-1))).toEqual(['h264', 'idx', 'json'])
   }
   expect(uploader.status()).toMatchObject({ state: 'ok', setAside: 0 })
-  expect((await rig.cloud.queue.depth('mux')).waiting).toBe(5)
+  expect((await rig.jobs.cloud.queue.depth('mux')).waiting).toBe(5)
 })
 
 const transient: [string, Fault][] = [
@@ -144,7 +144,7 @@ test('a cloud that is down for an hour gets everything once, from two uploaders 
 
   for (const segment of ring.segments) {
     for (const file of segment.files) {
-      const head = await rig.cloud.store.head(keys.raw({ ...segment, agent: 'lab' }, file.ext))
+      const head = await rig.jobs.cloud.store.head(keys.raw({ ...segment, agent: 'lab' }, file.ext))
       expect(head?.sha256).toBe(file.sha256)
     }
   }
@@ -176,14 +176,14 @@ test('other bytes under the same key: set aside with an alarm, the others go on'
   fillSegment(ring, 1)
   const body = new Uint8Array([1, 2, 3])
   const key = keys.raw({ ...taken, agent: 'lab' }, 'h264')
-  await rig.cloud.store.put(key, body, { sizeBytes: 3, contentType: 'application/octet-stream' })
+  await rig.jobs.cloud.store.put(key, body, { sizeBytes: 3, contentType: 'application/octet-stream' })
   const uploader = start()
   await until(() => ring.uploaded.size === 1)
   await until(() => alarms.length === 1)
 
   expect(alarms[0]?.message).toMatch(/cam\/1772366400000-0 has the name of something else/)
   expect(uploader.status()).toMatchObject({ state: 'ok', setAside: 1, pending: 1 })
-  const json = await rig.cloud.store.head(keys.raw({ ...taken, agent: 'lab' }, 'json'))
+  const json = await rig.jobs.cloud.store.head(keys.raw({ ...taken, agent: 'lab' }, 'json'))
   expect(json).toBeUndefined()
 })
 
@@ -196,7 +196,7 @@ test('a file that rotted on the disk is told apart from a line that flips bits',
   await until(() => ring.uploaded.size === 1)
   await until(() => alarms.length === 1)
   expect(alarms[0]?.message).toMatch(/differs on this disk/)
-  expect(await rig.cloud.store.head(keys.raw({ ...rotten, agent: 'lab' }, 'h264'))).toBeUndefined()
+  expect(await rig.jobs.cloud.store.head(keys.raw({ ...rotten, agent: 'lab' }, 'h264'))).toBeUndefined()
 })
 
 test('a revoked device asks once a minute and keeps everything', async () => {

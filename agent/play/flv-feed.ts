@@ -160,7 +160,7 @@ type MarkFields = Pick<Mark, 'arrivalMs' | 'configVersion'> & {
   framing: Framing
 }
 
-/** What comes before the shared bytes is made when the first viewer starts here, and stamped with this place's time. */
+/** What comes before the shared bytes is made when the first viewer starts here; its configuration bears this place's time. */
 class FlvMark implements Mark {
   readonly cursor: Readonly<Cursor>
   readonly arrivalMs: number
@@ -187,9 +187,10 @@ class FlvMark implements Mark {
   }
 
   #buildPrelude(): Uint8Array {
-    const { video, audio, framing, timestampMs } = this.#fields
+    const { video, audio, framing } = this.#fields
     const header = flvFileHeader({ video: video !== undefined, audio: audio !== undefined })
-    const metadata: Tag = { kind: 'script', timestampMs, parts: [flvMetadata(video, audio)] }
+    // Always at 0: FFmpeg takes metadata at any other time for a text track.
+    const metadata: Tag = { kind: 'script', timestampMs: 0, parts: [flvMetadata(video, audio)] }
     return framed(framing, Buffer.concat([header, ...[metadata, ...this.#configTags()].map(tagBytes)]))
   }
 

@@ -44,7 +44,7 @@ test('a viewer gets header, metadata, configuration, the GOP and what comes, sta
   expect(unchunk(viewer.bytes).subarray(0, 9).toString('hex')).toBe('464c56010500000009')
   const tags = tagsOf(viewer)
   expect(shown(tags)).toEqual([
-    'script 2000 2/0',
+    'script 0 2/0',
     'video 2000 23/0',
     'audio 2000 175/0',
     'video 2000 23/1',
@@ -238,7 +238,7 @@ test('a GOP without end is not kept: who comes waits for the next key frame', as
   expect(feed.join(viewer).started).toBe(false)
   write(feed, fakeUnit({ ms: 5000, key: true }))
   await idle()
-  expect(tagsOf(viewer).map(({ timestampMs }) => timestampMs)).toEqual([5000, 5000, 5000])
+  expect(tagsOf(viewer).map(({ timestampMs }) => timestampMs)).toEqual([0, 5000, 5000])
 })
 
 test('a socket that fails ends its viewer', async () => {

@@ -9,10 +9,10 @@ import { endedStreams, type Held } from './recording-end.ts'
 /** What a claim needs of the recorder; `main.ts` joins them. */
 export type ClaimRecorder = {
   /**
-   * Resolves when all that the stream gave until wall time `at` is in sealed segments.
+   * Resolves when all that the stream gave until now is in sealed segments.
    * `ended`: no more pictures are to come, so that it need not wait for a key frame to cut at.
    */
-  flush(stream: string, options: { ended: boolean; at: number }): Promise<void>
+  flush(stream: string, options: { ended: boolean }): Promise<void>
   /** How many open recordings want the stream. */
   setClaimed(stream: string, claims: number): void
   /** Wall ms of the beginning of the segment that is being written; undefined when none is. */
@@ -31,7 +31,7 @@ export type ClaimClosing = {
 /** Seals what a stream gave. Never fails and never hangs: a close states what is there. */
 export async function flushStream(
   stream: string,
-  end: { ended: boolean; at: number },
+  end: { ended: boolean },
   { recorder, clock, onFault }: ClaimClosing,
 ): Promise<void> {
   const late = new AbortController()
@@ -57,7 +57,7 @@ export async function closedClaim(
   const held = new Map<string, Held>()
   if (asked.state === 'open') {
     const holding = asked.streams.map(async ({ name, from, to }) => {
-      await (flushes.get(name) ?? flushStream(name, { ended: false, at: to ?? from }, closing))
+      await (flushes.get(name) ?? flushStream(name, { ended: false }, closing))
       held.set(name, await heldOf(name, { from, to: to ?? from }, closing))
     })
     await Promise.all(holding)

@@ -111,7 +111,7 @@ export class Recordings implements AsyncDisposable {
     const ended = { ...stream, to, ...(end.fps ? { fps: end.fps } : {}) }
     const streams = file.recording.streams.map((candidate) => (candidate === stream ? ended : candidate))
     file.recording = this.#through({ ...file.recording, streams }, [name])
-    entry.flushes.set(name, flushStream(name, { ended: true, at: to }, this.#options))
+    entry.flushes.set(name, flushStream(name, { ended: true }, this.#options))
     this.#tellClaims([name])
     if (streams.every((candidate) => candidate.to !== null)) await this.#close(entry, to)
   }

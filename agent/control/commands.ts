@@ -1,0 +1,131 @@
+import type { AgentStats, RecordingStarted } from '../../shared/contract/agent-api.ts'
+import type { Recording } from '../../shared/contract/recording.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import type { PhoneBroadcast } from '../ingest/phone-broadcast.ts'
+import type { Phones } from '../ingest/phones.ts'
+import { captureOptions } from '../protocol/phone-start.ts'
+import type { Recordings } from '../record/recordings.ts'
+import type { RingStats } from '../ring/types.ts'
+import type { Uploader, UploadState } from '../upload/uploader.ts'
+import type { AgentFile } from './agent-file.ts'
+import type { Commands, StartRecordingRequest } from './commands-port.ts'
+import type { LoopDelay } from './health.ts'
+import { known, type StreamParts, streamCommands } from './stream-commands.ts'
+import { StreamPolicies, type StreamPolicy } from './stream-policies.ts'
+
+export type CommandParts = Pick<StreamParts, 'hub'> & {
+  /** The agent's. */
+  name: string
+  version: string
+  clock: Clock
+  config: { streams: Readonly<Record<string, StreamPolicy>> }
+  file: AgentFile
+  phones: Phones
+  broadcast: PhoneBroadcast
+  recordings: Recordings
+  recorders: { setPolicy(stream: string, policy: StreamPolicy['ring']): void }
+  ring: {
+    stats(): RingStats
+    setStreamPolicy(stream: string, policy: { upload: StreamPolicy['upload'] }): void
+  }
+  uploader: Pick<Uploader, 'status'>
+  loop: LoopDelay
+  door: NonNullable<AgentStats['door']>
+}
+
+/** What a running agent does when it is asked: by the API, the page, the command line or the terminal. */
+export function createCommands(parts: CommandParts): Commands {
+  const { hub, phones, broadcast, recordings, ring, recorders, file, config, clock } = parts
+  const policies = new StreamPolicies({
+    file,
+    configured: config.streams,
+    apply: (stream, policy) => {
+      recorders.setPolicy(stream, policy.ring)
+      ring.setStreamPolicy(stream, policy)
+    },
+  })
+  const phoneNames = () => phones.connected().map((phone) => phone.name)
+  const streams: StreamParts = { hub, policies, recordings, phoneNames }
+  const startedMs = clock.monotonicMs()
+  return {
+    streams: streamCommands(streams),
+    recordings: {
+      start: (request) => startRecording(request, recordings, streams),
+      stop: (id) => recordings.stop(id),
+      list: (options) => recordings.list(options),
+    },
+    phones: {
+      list: async () => phones.list(),
+      allow: (id) => phones.allow(id),
+      start: async (request) => await broadcast.start(captureOptions(request)),
+      stop: () => broadcast.stop(),
+    },
+    stats: async () => agentStats(parts, clock.monotonicMs() - startedMs),
+  }
+}
+
+async function startRecording(
+  request: StartRecordingRequest,
+  recordings: Recordings,
+  streams: StreamParts,
+): Promise<RecordingStarted> {
+  const names = request.streams.map((name) => known(name, streams))
+  const recording = await recordings.start({ ...request, streams: names })
+  return {
+    id: recording.id,
+    streams: recording.streams.map(({ name, from }) => ({
+      name,
+      state: stateOf(recording, streams.hub.stream(name)?.state === 'live'),
+      startsAt: from,
+    })),
+  }
+}
+
+function stateOf({ state }: Recording, live: boolean): RecordingStarted['streams'][number]['state'] {
+  if (state !== 'open') return state
+  return live ? 'recording' : 'waiting'
+}
+
+function agentStats(parts: CommandParts, uptimeMs: number): AgentStats {
+  const { name, version, clock, hub, phones, ring, uploader, loop, door } = parts
+  const all = hub.streams()
+  const live = all.filter(({ state }) => state === 'live').length
+  const { user, system } = process.cpuUsage()
+  return {
+    agent: name,
+    version,
+    now: clock.nowMs(),
+    uptimeMs,
+    process: {
+      cpuSeconds: (user + system) / 1e6,
+      rssBytes: process.memoryUsage.rss(),
+      eventLoopDelayP99Ms: loop.p99Ms(),
+    },
+    streams: { live, waiting: all.length - live },
+    viewers: all.reduce((sum, { viewers }) => sum + viewers, 0),
+    phones: phones.counts,
+    door,
+    ring: ring.stats(),
+    upload: uploadStats(uploader),
+  }
+}
+
+const waitingWords: Record<Exclude<UploadState, 'ok'>, string> = {
+  paused: 'uploads wait for their hours',
+  offline: 'the cloud cannot be reached',
+  certificate: 'the certificate of the cloud is not the right one',
+  throttled: 'the cloud asks for patience',
+  auth: 'the cloud does not accept the token of this agent',
+  refused: 'the cloud refuses what is uploaded',
+}
+
+function uploadStats(uploader: Pick<Uploader, 'status'>): NonNullable<AgentStats['upload']> {
+  const { state, pending, pendingBytes, lastSuccessMs, error } = uploader.status()
+  return {
+    state: state !== 'ok' ? 'waiting' : pending > 0 ? 'working' : 'idle',
+    pendingSegments: pending,
+    pendingBytes,
+    ...(lastSuccessMs === undefined ? {} : { lastSuccessAt: lastSuccessMs }),
+    ...(state === 'ok' ? {} : { message: error?.message ?? waitingWords[state] }),
+  }
+}

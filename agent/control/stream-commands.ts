@@ -1,0 +1,93 @@
+import type { StreamInfo, StreamSettings } from '../../shared/contract/agent-api.ts'
+import { AppError } from '../../shared/error.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { Stream } from '../hub/stream.ts'
+import type { Commands } from './commands-port.ts'
+import type { StreamPolicies } from './stream-policies.ts'
+
+export type StreamParts = {
+  hub: Pick<Hub, 'stream' | 'streams' | 'remove'>
+  policies: StreamPolicies
+  recordings: { of(stream: string): string[] }
+  /** Phones that are there but have not filmed: streams to come. */
+  phoneNames: () => string[]
+}
+
+/** What may be asked about streams. */
+export function streamCommands(parts: StreamParts): Commands['streams'] {
+  const { hub, policies } = parts
+  return {
+    list: async () => streamNames(parts).map((name) => infoOf(name, parts)),
+    get: async (name) => infoOf(known(name, parts), parts),
+    put: async (name, settings) => {
+      refuseSource(settings)
+      const stream = hub.stream(name)?.name ?? name
+      await policies.set(stream, settings)
+      return infoOf(stream, parts)
+    },
+    remove: async (name) => {
+      const stream = known(name, parts)
+      hub.remove(stream)
+      await policies.remove(stream)
+    },
+  }
+}
+
+export function streamNames({ hub, policies }: StreamParts): string[] {
+  const live = hub.streams().map(({ name }) => name)
+  return [...new Set([...live, ...policies.names()])].sort()
+}
+
+/** The name as the stream has it. `NotFound`, with those that there are. */
+export function known(name: string, parts: StreamParts): string {
+  const names = [...new Set([...streamNames(parts), ...parts.phoneNames()])]
+  const found = names.find((candidate) => candidate.toLowerCase() === name.toLowerCase())
+  if (found !== undefined) return found
+  const others = names.length > 0 ? ` There are: ${names.slice(0, 20).join(', ')}.` : ''
+  throw new AppError('NotFound', `There is no stream ${name}.${others}`, { zh: `没有流 ${name}。` })
+}
+
+function refuseSource({ source }: StreamSettings): void {
+  if (source === undefined) return
+  throw new AppError(
+    'InvalidArgument',
+    'This version takes no cameras by address: streams come from phones.',
+    {
+      zh: '此版本不支持按地址接入摄像头，流来自手机。',
+    },
+  )
+}
+
+function infoOf(name: string, { hub, policies, recordings }: StreamParts): StreamInfo {
+  const stream = hub.stream(name)
+  const { stats } = stream ?? { stats: nothingYet }
+  const { units, bytes, bitsPerSecond, fps, gaps, viewers, lastUnitAt } = stats
+  return {
+    name,
+    state: stream?.state ?? 'waiting',
+    ...(stream?.kind ? { kind: stream.kind } : {}),
+    ...policies.of(name),
+    ...(stream ? configsOf(stream) : {}),
+    ...{ units, bytes, bitsPerSecond, fps, gaps, viewers },
+    ...(lastUnitAt === undefined ? {} : { lastUnitAt }),
+    recordings: recordings.of(name),
+  }
+}
+
+const nothingYet: Stream['stats'] = {
+  ...{ units: 0, bytes: 0, bitsPerSecond: 0, fps: 0, gaps: 0, viewers: 0 },
+  lastUnitAt: undefined,
+}
+
+function configsOf({ video, audio }: Stream): Pick<StreamInfo, 'video' | 'audio'> {
+  const described: Pick<StreamInfo, 'video' | 'audio'> = {}
+  if (video) {
+    const { codec, codecString, width, height, rotation } = video
+    described.video = { codec, codecString, width, height, rotation }
+  }
+  if (audio) {
+    const { codec, codecString, sampleRate, channels } = audio
+    described.audio = { codec, codecString, sampleRate, channels }
+  }
+  return described
+}

@@ -1,4 +1,5 @@
-import type { Hub } from '../hub/hub.ts'
+import type { Hub, HubEvent } from '../hub/hub.ts'
+import type { DoorEvent } from '../listen/http.ts'
 import type { PlayFigures } from '../play/flv.ts'
 import type { LoopDelay } from './health.ts'
 import type { Metrics } from './metrics.ts'
@@ -38,6 +39,29 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
       () => upload().pendingSegments,
     )
     metrics.gauge('edgereel_upload_pending_bytes', 'Bytes that wait for upload', () => upload().pendingBytes)
+  }
+}
+
+/** Counters of what happens at the doors and in the hub: give them each event. */
+export function eventCounters(metrics: Metrics): {
+  door(event: DoorEvent): void
+  hub(event: HubEvent): void
+} {
+  const refused = metrics.counter(
+    'edgereel_door_refused_total',
+    'Requests that were refused, by door and status',
+  )
+  const guarded = metrics.counter(
+    'edgereel_sockets_guarded_total',
+    'WebSockets that a guard closed, by reason',
+  )
+  const hubEvents = metrics.counter('edgereel_hub_events_total', 'Publishers that came, went or were refused')
+  return {
+    door: (event) => {
+      if (event.type === 'refused') refused.add({ door: event.door, status: String(event.status) })
+      else if (event.type === 'socket-guard') guarded.add({ reason: event.reason })
+    },
+    hub: ({ type }) => hubEvents.add({ type }),
   }
 }
 

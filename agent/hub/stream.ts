@@ -4,6 +4,8 @@ import type { Clock } from '../../shared/node/clock.ts'
 import { GopCache } from './gop-cache.ts'
 import { RateMeter } from './rate-meter.ts'
 
+const faultEveryMs = 1000 // What fails for one picture fails for the next: a line a second says enough.
+
 /** The recorder of a stream. Called first and synchronously; one sink serves all publishers that come and go. */
 export type StreamSink = {
   write(unit: AccessUnit): void
@@ -61,17 +63,13 @@ export class Stream {
   #bytes = 0
   #gaps = 0
   #lastUnitAt: number | undefined
+  #toldFaultMs = Number.NEGATIVE_INFINITY
 
   constructor({ name, sink, clock, onFault }: Options) {
     this.name = name
     this.#sink = sink
     this.#clock = clock
     this.#onFault = onFault
-  }
-
-  /** The newest GOP, from its random access on; empty while there is none. */
-  get gop(): readonly AccessUnit[] {
-    return this.#cache.units
   }
 
   get stats(): StreamStats {
@@ -178,6 +176,9 @@ export class Stream {
     try {
       call()
     } catch (error) {
+      const nowMs = this.#clock.monotonicMs()
+      if (nowMs - this.#toldFaultMs < faultEveryMs) return
+      this.#toldFaultMs = nowMs
       this.#onFault(error)
     }
   }

@@ -74,6 +74,8 @@ function listener({ tls }: HttpOptions): Server {
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: 2000,
     noDelay: true,
+    // Offers of HTTP/2 (`curl --http2`) are passed over, as RFC 9110 allows.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
   }
   return tls ? createTlsServer({ ...common, ...tls }) : createServer(common)
 }

@@ -45,5 +45,6 @@ export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${refusal.requestId}`,
   ]
+  socket.once('finish', () => socket.destroy()) // Else it stays half open until the other side closes.
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -339,6 +339,12 @@ test('metrics: free on this machine, with a token through a proxy', async () => 
   expect((await send({ port, path: '/metrics', headers: viewer })).status).toBe(200)
 })
 
+test('what is refused is counted by door and status', async () => {
+  await send({ port, path: '/nothing' })
+  const { body } = await send({ port, path: '/metrics' })
+  expect(body.toString()).toMatch(/^edgereel_door_refused_total\{door="http",status="404"\} \d+$/m)
+})
+
 test('a port that is taken is told in words', async () => {
   const options = { host: '127.0.0.1', port } as Parameters<typeof openHttp>[0]
   const again = openHttp({
@@ -350,10 +356,19 @@ test('a port that is taken is told in words', async () => {
 
 test('half a request is closed after its time, and others are served meanwhile (RELIABILITY.md C5)', async () => {
   const slow = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => undefined))
-  for (const socket of slow) socket.write('GET / HTTP/1.1\r\nHost: local')
+  for (const [i, socket] of slow.entries()) socket.write(i % 2 === 0 ? 'GET / HTTP/1.1\r\nHost: local' : '')
   expect((await send({ port, path: '/' })).status).toBe(200)
   await Promise.all(slow.map((socket) => new Promise((resolve) => socket.once('close', resolve).resume())))
 }, 30_000)
+
+test('an offer of HTTP/2 is passed over', async () => {
+  const headers = {
+    connection: 'Upgrade, HTTP2-Settings',
+    upgrade: 'h2c',
+    'http2-settings': 'AAMAAABkAAQAoAAAAAIAAAAA',
+  }
+  expect((await send({ port, path: '/healthz', headers })).status).toBe(200)
+})
 
 test('a flood of headers is refused (RELIABILITY.md C11)', async () => {
   const socket = connect(port, '127.0.0.1')

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { openAgentFile } from '../../agent/control/agent-file.ts'
 import { createAuth, type Principal } from '../../agent/control/auth.ts'
 import type { Commands } from '../../agent/control/commands-port.ts'
-import { registerFigures } from '../../agent/control/figures.ts'
+import { eventCounters, registerFigures } from '../../agent/control/figures.ts'
 import { watchLoopDelay } from '../../agent/control/health.ts'
 import { createApi } from '../../agent/control/http.ts'
 import { Metrics } from '../../agent/control/metrics.ts'
@@ -71,7 +71,12 @@ export type PhoneVisit = { socket: PhoneSocket; principal: Principal; messages: 
 
 /** The whole HTTP door of an agent over fake commands, on a port of its own. */
 export async function openDoors(
-  options: { cloudSocket?: string; internalToken?: string; pages?: Pages } = {},
+  options: {
+    cloudSocket?: string
+    internalToken?: string
+    pages?: Pages
+    tls?: { key: Buffer; cert: Buffer }
+  } = {},
 ) {
   const stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'edgereel-doors-'))
@@ -88,6 +93,7 @@ export async function openDoors(
   const tokens = await openTokens({ file, adminPath: join(directory, 'admin.token'), clock })
   const auth = createAuth({ tokens, file, clock, port: 0 })
   const metrics = new Metrics()
+  const count = eventCounters(metrics)
   registerFigures(metrics, { hub, play: play.figures, loop: stack.use(watchLoopDelay()) })
   const emptyPage = new Map([
     ['/', { body: Buffer.from('<!doctype html>'), type: 'text/html', immutable: false }],
@@ -107,7 +113,11 @@ export async function openDoors(
       phones.push({ socket, principal, messages })
     },
     ...(cloudSocket === undefined ? {} : { cloud: { socketPath: cloudSocket, internalToken } }),
-    onEvent: (event) => events.push(event),
+    ...(options.tls ? { tls: options.tls } : {}),
+    onEvent: (event) => {
+      events.push(event)
+      count.door(event)
+    },
   })
   stack.use(door)
   return {

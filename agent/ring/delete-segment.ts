@@ -16,6 +16,8 @@ export function deleteBytes(fs: RingFs, layout: Layout, place: SegmentPlace, as:
   }
   fs.syncDirectory(layout.stream(place.stream))
   for (const ext of [...mediaExts, 'idx']) unlinkIfThere(fs, layout.segment(place, ext))
+  // While a byte may come back after a power cut, so must the name that says what it is.
+  fs.syncDirectory(layout.stream(place.stream))
   if (as === 'del') unlinkIfThere(fs, layout.segment(place, as))
 }
 

@@ -4,6 +4,8 @@ import { AppError } from '../../shared/error.ts'
 import { parseStartArguments } from '../protocol/phone-start.ts'
 import type { Commands } from './commands-port.ts'
 
+/** Of the agent itself, or of a client that asks it over HTTP. */
+export type TerminalCommands = { phones: Pick<Commands['phones'], 'list' | 'start' | 'stop'> }
 export type Terminal = {
   input: NodeJS.ReadableStream
   output: { write(text: string): unknown }
@@ -22,7 +24,7 @@ const words = {
 }
 
 /** `start`, `stop` and `status` for the one who sits before the agent. One line, one command; Ctrl-C is not ours. */
-export function openTerminal(commands: Commands, terminal: Terminal): Disposable {
+export function openTerminal(commands: TerminalCommands, terminal: Terminal): Disposable {
   const lines = createInterface({ input: terminal.input, terminal: false })
   const say = (text: string) => void terminal.output.write(`${text}\n`)
   lines.on('line', (line) => {
@@ -35,7 +37,7 @@ export function openTerminal(commands: Commands, terminal: Terminal): Disposable
 }
 
 /** What one line of input is answered with; empty for an empty line. */
-export async function answerLine(line: string, commands: Commands, chinese: boolean): Promise<string> {
+export async function answerLine(line: string, commands: TerminalCommands, chinese: boolean): Promise<string> {
   const say = ({ en, zh }: { en: string; zh: string }) => (chinese ? zh : en)
   const [command = '', ...rest] = line.trim().split(/\s+/)
   if (command === '') return ''
@@ -68,7 +70,7 @@ function sentence(
   return [head, ...reasons].join(', ')
 }
 
-async function status(commands: Commands, noPhones: string): Promise<string> {
+async function status(commands: TerminalCommands, noPhones: string): Promise<string> {
   const phones = await commands.phones.list()
   const lines = phones.map(({ id, state, address, fps, recording }) =>
     [id, state, address, fps === undefined ? '' : `${fps.toFixed(1)} fps`, recording ?? '']

@@ -78,6 +78,23 @@ export const viewersMax = 5000 // Sockets of one process, below the usual 8192 d
 export const keyFrameWaitMs = 10_000 // The longest key frame interval in common use.
 export const flvTimeMsMax = 2 ** 31 - 60_000 // Players read FLV times as signed 32 bits; viewers leave a minute before.
 
+// --- RTMP
+export const rtmpMessageBytesMax = 10 * MiB // RELIABILITY.md C4: of one message, and of all unfinished ones of a connection.
+export const rtmpPartialMessagesMax = 8 // Unfinished at once (RELIABILITY.md C4): encoders interleave picture, sound and data.
+export const rtmpChunkStreamsMax = 64 // Remembered: encoders use up to ten; the format allows 65,597.
+export const rtmpChunkBytesMin = 128 // The format's default. Smaller chunks are all header: a flood of work for us (RELIABILITY.md C3).
+export const rtmpChunkBytesSent = 65_536 // A picture of 4 Mb/s in one chunk: players copy once.
+export const rtmpFirstDeltaMsMax = 1000 // A longer step between two messages of one kind was not meant as a step.
+export const rtmpCommandBytesMax = 64 * KiB // connect with all its capabilities is below 4 KiB.
+export const rtmpTextCharsMax = 2048 // Address, stream name with its query: as a URL in browsers.
+export const rtmpSetupMs = 10_000 // RELIABILITY.md C5: from accept to the end of the handshake, and as long to publish or play.
+export const rtmpSilenceMs = 30_000 // A publisher that says nothing for so long has lost its network.
+export const rtmpWindowBytes = 2_500_000 // Bytes between two acknowledgements: five seconds of 4 Mb/s.
+export const rtmpControlBytesMax = 64 * KiB // Answers that a peer has not read: one that only asks is closed.
+export const rtmpMessagesPerSecond = 20_000 // 16 MiB of a backlog comes in one second as 1000 messages.
+export const rtmpConnectionsMax = 5000 // Viewers and publishers together, below the usual 8192 descriptors.
+export const flvTracksMax = 16 // Of one Enhanced RTMP message: OBS sends up to six renditions.
+
 // --- Recordings
 export const recordingsOpenMax = 1000 // As many as there may be streams.
 export const recordingStreamsMax = 64 // The contract's bound on one claim.

@@ -1,5 +1,6 @@
 import { AppError } from '../error.ts'
 import type { AccessUnit, AudioCodec, AudioConfig } from './access-unit.ts'
+import { enhancedPacket } from './flv-enhanced.ts'
 
 /**
  * The body of an audio tag, an RTMP audio message as well (FLV annex E.4.2; Enhanced RTMP v2).
@@ -32,8 +33,11 @@ const fourCcs = new Map<number, AudioCodec>([
 
 /** Codec configuration; undefined for codecs that need none. */
 export function flvAudioConfig(config: AudioConfig): Uint8Array[] | undefined {
+  if (config.codec === 'opus') return [Uint8Array.of(0x90, ...opus), config.specificConfig]
   return config.codec === 'aac' ? [Uint8Array.of(0xaf, 0), config.specificConfig] : undefined
 }
+
+const opus = [0x4f, 0x70, 0x75, 0x73]
 
 /** InvalidArgument for a codec that FLV of ours does not carry (ask `flvCarries` once, not here). */
 export function flvAudioFrame(unit: AccessUnit): Uint8Array[] {
@@ -42,11 +46,12 @@ export function flvAudioFrame(unit: AccessUnit): Uint8Array[] {
   if (codec === 'g711a') return [Uint8Array.of((format.g711a << 4) | 2), ...unit.nalUnits]
   if (codec === 'g711u') return [Uint8Array.of((format.g711u << 4) | 2), ...unit.nalUnits]
   if (codec === 'mp3') return [Uint8Array.of((format.mp3 << 4) | 0xf), ...unit.nalUnits]
+  if (codec === 'opus') return [Uint8Array.of(0x91, ...opus), ...unit.nalUnits]
   throw new AppError('InvalidArgument', `FLV: ${codec} sound is not written here`)
 }
 
 export function flvCarries(codec: AccessUnit['config']['codec']): boolean {
-  return ['h264', 'h265', 'aac', 'g711a', 'g711u', 'mp3'].includes(codec)
+  return !['g726', 'adpcm'].includes(codec)
 }
 
 /** InvalidArgument for a body that is cut off, or of a codec or a form that is not read here. */
@@ -54,7 +59,7 @@ export function parseFlvAudio(body: Uint8Array): FlvAudio {
   const first = body[0]
   if (first === undefined) throw cutOff('no byte')
   const type = first >> 4
-  if (type === format.enhanced) return parseEnhanced(body, first & 0x0f)
+  if (type === format.enhanced) return parseEnhanced(body, first)
   if (type === format.aac) {
     if (body.length < 2) throw cutOff('one byte')
     const payload = body.subarray(2)
@@ -76,13 +81,14 @@ function shape(first: number): { sampleRate: number; channels: number } {
   return { sampleRate: rates[(first >> 2) & 3] ?? 44100, channels: (first & 1) + 1 }
 }
 
-function parseEnhanced(body: Uint8Array, type: number): FlvAudio {
-  if (type === 5 || type === 7) throw cutOff(type === 5 ? 'several tracks' : 'extensions')
-  if (body.length < 5) throw cutOff('no room for a FourCC')
-  const code = new DataView(body.buffer, body.byteOffset).getUint32(1)
-  const codec = fourCcs.get(code)
-  if (!codec) throw new AppError('InvalidArgument', `FLV: audio codec ${code.toString(16)} is not read here`)
-  const payload = body.subarray(5)
+function parseEnhanced(body: Uint8Array, first: number): FlvAudio {
+  const packet = enhancedPacket(body, { first, multitrack: 5 })
+  if (!packet) return { kind: 'other' }
+  const { type, payload } = packet
+  const codec = fourCcs.get(packet.fourCc)
+  if (!codec) {
+    throw new AppError('InvalidArgument', `FLV: audio codec ${packet.fourCc.toString(16)} is not read here`)
+  }
   if (type === 0) return { kind: 'config', codec, specificConfig: payload }
   if (type === 1) return { kind: 'frame', codec, payload, sampleRate: 0, channels: 0 }
   return type === 2 ? { kind: 'end' } : { kind: 'other' }

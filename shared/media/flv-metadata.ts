@@ -1,8 +1,19 @@
 import type { AudioConfig, CodecConfig, VideoConfig } from './access-unit.ts'
 import { type Amf0Value, decodeAmf0, EcmaArray, encodeAmf0 } from './amf0.ts'
 
-const videoCodecIds: Partial<Record<CodecConfig['codec'], number>> = { h264: 7, h265: 0x68766331 } // hvc1
-const audioCodecIds: Partial<Record<CodecConfig['codec'], number>> = { aac: 10, g711a: 7, g711u: 8, mp3: 2 }
+const videoCodecIds: Partial<Record<CodecConfig['codec'], number>> = {
+  h264: 7,
+  h265: 0x68766331, // hvc1, and so on: numbers made of FourCCs (Enhanced RTMP v2)
+  av1: 0x61763031,
+  vp9: 0x76703039,
+}
+const audioCodecIds: Partial<Record<CodecConfig['codec'], number>> = {
+  aac: 10,
+  g711a: 7,
+  g711u: 8,
+  mp3: 2,
+  opus: 0x4f707573,
+}
 
 /** The body of an `onMetaData` tag of a live stream. */
 export function flvMetadata(config: { video?: VideoConfig; audio?: AudioConfig }): Uint8Array {

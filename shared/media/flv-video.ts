@@ -1,6 +1,7 @@
 import { AppError } from '../error.ts'
-import type { AccessUnit, VideoConfig } from './access-unit.ts'
+import type { AccessUnit, VideoCodec, VideoConfig } from './access-unit.ts'
 import { encodeAvcC, encodeHvcC } from './codec-config.ts'
+import { enhancedPacket } from './flv-enhanced.ts'
 
 /**
  * The body of a video tag, an RTMP video message as well.
@@ -23,43 +24,55 @@ import { encodeAvcC, encodeHvcC } from './codec-config.ts'
  *   +------------------+----------------+-------------+-------------------------+---------+
  *
  * Packet types: 0 sequence start, 1 coded frames, 2 sequence end, 3 coded frames with composition time 0,
- * 4 metadata, 6 multitrack, 7 ModEx (extensions before the real packet type).
+ * 4 metadata, 6 multitrack, 7 ModEx (extensions before the real packet type): see `flv-enhanced.ts`.
  */
 export type FlvVideo =
-  /** `record` is an avcC or hvcC. */
-  | { kind: 'config'; codec: 'h264' | 'h265'; record: Uint8Array }
-  /** NAL units with the length prefix that the configuration named; `compositionMs` = PTS − DTS. */
-  | { kind: 'picture'; codec: 'h264' | 'h265'; key: boolean; compositionMs: number; payload: Uint8Array }
+  /** `record` is an avcC, hvcC, av1C or vpcC. */
+  | { kind: 'config'; codec: VideoCodec; record: Uint8Array }
+  /**
+   * H.264, H.265: NAL units with the length prefix that the configuration named; others: one frame.
+   * `compositionMs` = PTS − DTS.
+   */
+  | { kind: 'picture'; codec: VideoCodec; key: boolean; compositionMs: number; payload: Uint8Array }
   | { kind: 'end' }
-  /** Nothing to show: a seek command, colour metadata. */
+  /** Nothing to show: a seek command, colour metadata, another track than the first. */
   | { kind: 'other' }
 
-const packetType = { start: 0, frames: 1, end: 2, framesX: 3, metadata: 4, multitrack: 6, modEx: 7 }
-const fourCc = { h264: 0x61766331, h265: 0x68766331 } // avc1, hvc1
+const packetType = { start: 0, frames: 1, end: 2, framesX: 3, metadata: 4, multitrack: 6 }
+const fourCc = { h264: 0x61766331, h265: 0x68766331, av1: 0x61763031, vp9: 0x76703039 } // avc1 hvc1 av01 vp09
 const legacyCodec = { h264: 7, h265: 12 }
-const modExMax = 8 // There is one kind of extension; a loop of them is an attack.
 
 // --- Out: parts, so that whoever frames them copies the picture once.
 
-/** Codec configuration; H.265 as Enhanced `hvc1`. InvalidArgument for other codecs. */
+/** Codec configuration; all but H.264 as Enhanced. */
 export function flvVideoConfig(config: VideoConfig): Uint8Array[] {
-  if (config.codec === 'h264') return [Uint8Array.of(0x17, 0, 0, 0, 0), encodeAvcC(config)]
-  if (config.codec === 'h265') return [Uint8Array.of(0x90 | packetType.start, ...hvc1), encodeHvcC(config)]
-  throw new AppError('InvalidArgument', `FLV: ${config.codec} pictures are not written here`)
+  const { codec } = config
+  if (codec === 'h264') return [Uint8Array.of(0x17, 0, 0, 0, 0), encodeAvcC(config)]
+  const record = codec === 'h265' ? [encodeHvcC(config)] : config.parameterSets // av1C and vpcC stand there as they are.
+  return [enhancedHead(codec, 0x10 | packetType.start), ...record]
 }
 
-const hvc1 = [0x68, 0x76, 0x63, 0x31]
-
 export function flvPicture(unit: AccessUnit): Uint8Array[] {
+  const codec = (unit.config as VideoConfig).codec
   const composition = unit.ptsMs - unit.dtsMs
   const si24 = [(composition >> 16) & 0xff, (composition >> 8) & 0xff, composition & 0xff]
   const frame = unit.randomAccess ? 0x10 : 0x20
-  const head =
-    unit.config.codec === 'h265'
-      ? Uint8Array.of(0x80 | frame | packetType.frames, ...hvc1, ...si24)
-      : Uint8Array.of(frame | legacyCodec.h264, 1, ...si24)
-  const parts: Uint8Array[] = [head]
-  for (const nal of unit.nalUnits) {
+  if (codec === 'h264') {
+    return [Uint8Array.of(frame | legacyCodec.h264, 1, ...si24), ...lengthPrefixed(unit.nalUnits)]
+  }
+  const head = enhancedHead(codec, frame | packetType.frames, codec === 'h265' ? si24 : [])
+  return [head, ...(codec === 'h265' ? lengthPrefixed(unit.nalUnits) : unit.nalUnits)]
+}
+
+function enhancedHead(codec: VideoCodec, first: number, composition: readonly number[] = []): Uint8Array {
+  const head = Uint8Array.of(0x80 | first, 0, 0, 0, 0, ...composition)
+  new DataView(head.buffer).setUint32(1, fourCc[codec])
+  return head
+}
+
+function lengthPrefixed(nalUnits: readonly Uint8Array[]): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  for (const nal of nalUnits) {
     const length = new Uint8Array(4)
     new DataView(length.buffer).setUint32(0, nal.length)
     parts.push(length, nal)
@@ -86,45 +99,28 @@ export function parseFlvVideo(body: Uint8Array): FlvVideo {
 
 function parseEnhanced(body: Uint8Array, view: DataView, first: number): FlvVideo {
   const frame = (first >> 4) & 7
-  const { type, at } = skipModEx(view, first & 0x0f)
-  if (type === packetType.multitrack) throw cutOff('several tracks in one message')
-  if (type === packetType.metadata || frame === 5) return { kind: 'other' }
-  if (view.byteLength < at + 4) throw cutOff('no room for a FourCC')
-  const codec = codecOf(fourCc, view.getUint32(at))
-  if (type === packetType.start) return { kind: 'config', codec, record: rest(body, at + 4) }
+  if (frame === 5) return { kind: 'other' }
+  const packet = enhancedPacket(body, {
+    first,
+    multitrack: packetType.multitrack,
+    metadata: packetType.metadata,
+  })
+  if (!packet) return { kind: 'other' }
+  const { type, payload } = packet
+  const codec = codecOf(fourCc, packet.fourCc)
+  if (type === packetType.start) return { kind: 'config', codec, record: payload }
   if (type === packetType.end) return { kind: 'end' }
   const key = frame === 1
-  if (type === packetType.framesX)
-    return { kind: 'picture', codec, key, compositionMs: 0, payload: rest(body, at + 4) }
+  if (type === packetType.framesX) return { kind: 'picture', codec, key, compositionMs: 0, payload }
   if (type !== packetType.frames) throw cutOff(`a packet of type ${type}`)
-  return { kind: 'picture', codec, key, compositionMs: signed24(view, at + 4), payload: rest(body, at + 7) }
+  // Only codecs with NAL units have a composition time.
+  if (codec !== 'h264' && codec !== 'h265') return { kind: 'picture', codec, key, compositionMs: 0, payload }
+  const at = payload.byteOffset - body.byteOffset
+  return { kind: 'picture', codec, key, compositionMs: signed24(view, at), payload: rest(payload, 3) }
 }
 
-/**
- * ModEx: size u8 + 1 (256: u16 + 1 follows), that many bytes, then kind (4 bits) and the next packet type.
- * The one kind there is adds nanoseconds to the stamp; our times are milliseconds.
- */
-function skipModEx(view: DataView, firstType: number): { type: number; at: number } {
-  let type = firstType
-  let at = 1
-  for (let count = 0; type === packetType.modEx; count += 1) {
-    if (count === modExMax) throw cutOff('extensions without end')
-    let size = byteAt(view, at) + 1
-    at += 1
-    if (size === 256) {
-      size = (byteAt(view, at) << 8) + byteAt(view, at + 1) + 1
-      at += 2
-    }
-    at += size
-    type = byteAt(view, at) & 0x0f
-    at += 1
-  }
-  return { type, at }
-}
-
-function codecOf(numbers: Record<'h264' | 'h265', number>, number: number): 'h264' | 'h265' {
-  if (number === numbers.h264) return 'h264'
-  if (number === numbers.h265) return 'h265'
+function codecOf<Codec extends VideoCodec>(numbers: Record<Codec, number>, number: number): Codec {
+  for (const codec in numbers) if (numbers[codec] === number) return codec
   throw new AppError('InvalidArgument', `FLV: video codec ${number} is not read here, send H.264 or H.265`)
 }
 

@@ -162,6 +162,16 @@ describe('pictures', () => {
     })
   })
 
+  test('AV1 and VP9 leave as they came', () => {
+    const av1: VideoConfig = { ...video, codec: 'av1', parameterSets: [bytes('81002000')] }
+    expect(hex(...flvVideoConfig(av1))).toBe('906176303181002000')
+    expect(hex(...flvPicture({ ...unit, config: av1, nalUnits: [bytes('0a0b')] }))).toBe('91617630310a0b')
+    const vp9: VideoConfig = { ...av1, codec: 'vp9' }
+    expect(hex(...flvPicture({ ...unit, config: vp9, randomAccess: false, nalUnits: [bytes('aa')] }))).toBe(
+      'a176703039aa',
+    )
+  })
+
   test.each([
     ['legacy configuration', '1700000000 0142', { kind: 'config', codec: 'h264', record: bytes('0142') }],
     ['legacy H.265', '2c01000028 0102', { kind: 'picture', codec: 'h265', key: false, compositionMs: 40 }],
@@ -181,6 +191,20 @@ describe('pictures', () => {
     ['Enhanced end', '92 68766331', { kind: 'end' }],
     ['Enhanced metadata', '94 68766331 02', { kind: 'other' }],
     ['Enhanced command', 'd1 00', { kind: 'other' }],
+    ['AV1 configuration', '90 61763031 81', { kind: 'config', codec: 'av1', record: bytes('81') }],
+    ['VP9', '91 76703039 aa', { kind: 'picture', codec: 'vp9', key: true, payload: bytes('aa') }],
+    ['the first track, alone', '96 03 68766331 00 aa', { kind: 'picture', payload: bytes('aa') }],
+    ['another track, alone', '96 03 68766331 01 aa', { kind: 'other' }],
+    [
+      'the first of many tracks',
+      'a6 11 68766331 02 000001 bb 00 000004 000021 aa',
+      { kind: 'picture', codec: 'h265', key: false, compositionMs: 33, payload: bytes('aa') },
+    ],
+    [
+      'the first of many codecs',
+      '96 23 61763031 01 000001 bb 68766331 00 000001 aa',
+      { kind: 'picture', codec: 'h265', payload: bytes('aa') },
+    ],
     [
       'ModEx before the picture',
       '97 02 000001 01 68766331 000000 aa',
@@ -198,9 +222,12 @@ describe('pictures', () => {
   test.each([
     ['no bytes', '', /0 bytes/],
     ['a cut-off head', '1701ff', /composition/],
-    ['a cut-off Enhanced head', '91687663', /FourCC/],
-    ['several tracks', '96 00', /several tracks/],
-    ['AV1', '90 61763031 00', /not read here/],
+    ['a cut-off Enhanced head', '91687663', /only 4 bytes/],
+    ['tracks that are cut off', '96 00', /only 2 bytes/],
+    ['a track that goes past the end', '96 11 68766331 00 000005 aa', /only 11 bytes/],
+    ['tracks of an unknown kind', '96 31', /kind 3/],
+    ['tracks without end', `96 11 68766331 ${'01 000000'.repeat(20)}`, /without end/],
+    ['VVC', '90 76766331 00', /not read here/],
     ['VP6', '2400', /codec 4/],
     ['extensions without end', `97 ${'00aa07'.repeat(20)}`, /without end/],
   ])('refuses %s', (_name, input, message) => {
@@ -226,6 +253,12 @@ describe('sound', () => {
     })
   })
 
+  test('Opus: configuration and frame, as Enhanced', () => {
+    const opus: AudioConfig = { ...audio, codec: 'opus', specificConfig: bytes('4f70') }
+    expect(hex(...(flvAudioConfig(opus) ?? []))).toBe('904f7075734f70')
+    expect(hex(...flvAudioFrame({ ...sound, config: opus }))).toBe('914f7075732112')
+  })
+
   test('G.711 needs no configuration and tells its shape', () => {
     const g711: AccessUnit = { ...sound, config: { ...audio, codec: 'g711a', sampleRate: 8000, channels: 1 } }
     expect(flvAudioConfig({ ...audio, codec: 'g711a' })).toBeUndefined()
@@ -248,6 +281,9 @@ describe('sound', () => {
     ['Enhanced Opus', '91 4f707573 aa', { kind: 'frame', codec: 'opus' }],
     ['Enhanced end', '92 6d703461', { kind: 'end' }],
     ['channel layout', '94 6d703461 00', { kind: 'other' }],
+    ['the first track', '95 01 4f707573 00 aa', { kind: 'frame', codec: 'opus', payload: bytes('aa') }],
+    ['another track', '95 01 4f707573 01 aa', { kind: 'other' }],
+    ['ModEx', '97 02 000001 01 4f707573 aa', { kind: 'frame', payload: bytes('aa') }],
     ['MP3', '2f aabb', { kind: 'frame', codec: 'mp3', sampleRate: 44100, channels: 2 }],
     ['MP3 at 8 kHz', 'e2 aabb', { kind: 'frame', codec: 'mp3', sampleRate: 8000, channels: 1 }],
   ])('reads %s', (_name, input, value) => {
@@ -258,15 +294,15 @@ describe('sound', () => {
     ['no bytes', ''],
     ['half an AAC head', 'af'],
     ['Nellymoser', '6200'],
-    ['several tracks', '95 00'],
+    ['tracks that are cut off', '95 00'],
     ['an unknown FourCC', '91 61626364'],
   ])('refuses %s', (_name, input) => {
     expect(() => parseFlvAudio(bytes(input))).toThrow(expect.objectContaining({ kind: 'InvalidArgument' }))
   })
 
   test('what FLV does not carry is known before it is written', () => {
-    expect(flvCarries('opus')).toBe(false)
-    expect(() => flvAudioFrame({ ...sound, config: { ...audio, codec: 'opus' } })).toThrow(/not written/)
+    expect(flvCarries('g726')).toBe(false)
+    expect(() => flvAudioFrame({ ...sound, config: { ...audio, codec: 'g726' } })).toThrow(/not written/)
   })
 })
 

@@ -11,25 +11,25 @@ import { openAgentFile } from './control/agent-file.ts'
 import { allowedPhones } from './control/allowed-phones.ts'
 import { createAuth } from './control/auth.ts'
 import { createCommands } from './control/commands.ts'
-import { registerFigures } from './control/figures.ts'
+import { eventCounters, registerFigures } from './control/figures.ts'
 import { watchLoopDelay } from './control/health.ts'
 import { createApi } from './control/http.ts'
 import { Metrics } from './control/metrics.ts'
 import { openTokens } from './control/tokens.ts'
 import { doorInfo } from './door-info.ts'
-import { createHub } from './hub/hub.ts'
+import { createHub, type HubEvent } from './hub/hub.ts'
 import { PhoneBroadcast } from './ingest/phone-broadcast.ts'
 import { Phones } from './ingest/phones.ts'
 import { openHttp } from './listen/http.ts'
 import { readPages } from './listen/pages.ts'
 import { createFlvPlay } from './play/flv.ts'
 import { Recorders } from './record/recorders.ts'
-import { Recordings } from './record/recordings.ts'
+import { Recordings, type RecordingsOptions } from './record/recordings.ts'
 import { openRing } from './ring/ring.ts'
 import type { Ring } from './ring/types.ts'
 import { tell } from './tell.ts'
 import { createCloudClient } from './upload/cloud-client.ts'
-import { startUploader, type UploaderOptions } from './upload/uploader.ts'
+import { startUploader, type Uploader, type UploaderOptions } from './upload/uploader.ts'
 
 export type AgentOptions = {
   data: string
@@ -85,7 +85,13 @@ async function startKeeping(stack: AsyncDisposableStack, options: AgentOptions) 
     new Recorders({ ring, clock, segmentMs: segmentSeconds * 1000, onGap: say.gap }),
   )
   const recordings = stack.use(
-    new Recordings({ agent: name, ring, recorder: recorders, clock, onFault: say.fault }),
+    new Recordings({
+      agent: name,
+      ring: waking(ring, uploader),
+      recorder: recorders,
+      clock,
+      onFault: say.fault,
+    }),
   )
   stack.adopt(
     ring.onSealed(() => uploader.wake()),
@@ -96,11 +102,31 @@ async function startKeeping(stack: AsyncDisposableStack, options: AgentOptions) 
   return { file, name, ring, internalToken, uploader, recorders, recordings }
 }
 
+/** A closed recording goes up at once, as a sealed segment does. */
+function waking(ring: Ring, uploader: Uploader): RecordingsOptions['ring'] {
+  return {
+    saveRecording: async (recording) => {
+      await ring.saveRecording(recording)
+      uploader.wake()
+    },
+    recordings: () => ring.recordings(),
+    recording: (id) => ring.recording(id),
+    segments: (range) => ring.segments(range),
+    gaps: (range) => ring.gaps(range),
+  }
+}
+
 /** Sources, the hub where their units are handed over, and viewers. */
 async function startLive(stack: AsyncDisposableStack, { config, clock, log }: AgentOptions, kept: Kept) {
   const { file, recorders, recordings } = kept
   const say = tell(log)
-  const hub = stack.use(createHub({ openSink: (stream) => recorders.open(stream), clock, onEvent: say.hub }))
+  const metrics = new Metrics()
+  const counters = eventCounters(metrics)
+  const onEvent = (event: HubEvent) => {
+    counters.hub(event)
+    say.hub(event)
+  }
+  const hub = stack.use(createHub({ openSink: (stream) => recorders.open(stream), clock, onEvent }))
   const play = stack.use(createFlvPlay({ findStream: (stream) => hub.stream(stream), clock }))
   const phones = stack.use(
     new Phones({
@@ -116,16 +142,16 @@ async function startLive(stack: AsyncDisposableStack, { config, clock, log }: Ag
   const broadcast = new PhoneBroadcast({ clock, phones: () => phones.connected() })
   recordings.onStop((recording) => phones.recordingStopped(recording.id))
   phones.resume(await recordings.resume())
-  return { hub, play, phones, broadcast }
+  return { hub, play, phones, broadcast, metrics, counters }
 }
 
 /** Commands, who may give them, and the port. */
 async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, parts: Kept & Live) {
   const { data, config, clock, log } = options
-  const { file, hub, play, phones, ring, uploader, internalToken } = parts
+  const { file, hub, play, phones, ring, uploader, internalToken, metrics, counters } = parts
   const { port, lan, publicUrl } = config.http
   const loop = stack.use(watchLoopDelay())
-  const metrics = new Metrics()
+  const say = tell(log)
   const upload = () => ({
     pendingSegments: uploader.status().pending,
     pendingBytes: uploader.status().pendingBytes,
@@ -147,7 +173,10 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
       play,
       onPhone: (socket, info) => phones.connect(socket, info),
       ...(isLocal ? { cloud: { socketPath: socketPath(data, 'cloud'), internalToken } } : {}),
-      onEvent: tell(log).door,
+      onEvent: (event) => {
+        counters.door(event)
+        say.door(event)
+      },
     }),
   )
   return { http, auth }

@@ -30,6 +30,8 @@ export async function runDemo(options: {
     zh: '模拟手机正在直播，并录制 10 秒 …',
   })
   await firstTake(server, signal)
+  await startPhone(server, signal)
+  say({ en: 'The phone goes on filming: stop it on the page when you like.', zh: '手机继续拍摄：可随时在网页上停止。' })
   say(realPhoneWords(options.lan, port))
   await phone
 }

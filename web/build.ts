@@ -1,5 +1,5 @@
-import { copyFile, mkdir, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { build } from 'esbuild'
 
 const source = import.meta.dirname
@@ -13,8 +13,17 @@ export type BuiltFile = { path: string; sizeBytes: number; initial: boolean }
  * when the first video plays. Nothing is inline, so `script-src 'self'` and `style-src 'self'` are enough.
  */
 export async function buildPage(out: string = defaultOut): Promise<BuiltFile[]> {
+  // Made beside and then put in place: an agent that starts meanwhile reads the old page or the new one.
+  await mkdir(dirname(out), { recursive: true })
+  const fresh = await mkdtemp(`${out}-`)
+  const files = await bundle(fresh)
   await rm(out, { recursive: true, force: true })
-  await mkdir(out, { recursive: true })
+  await chmod(fresh, 0o755) // A temporary directory is its maker's alone.
+  await rename(fresh, out)
+  return files
+}
+
+async function bundle(out: string): Promise<BuiltFile[]> {
   const result = await build({
     entryPoints: [{ in: join(source, 'main.tsx'), out: 'app' }],
     outdir: out,

@@ -165,7 +165,7 @@ describe.skipIf(!chromium)('the page in Chromium, on canned answers', () => {
   test('with loopback only, the page says how to open the door', async () => {
     await using opened = await open(newLab(Date.now()), '#/phones')
     await opened.page.getByText('Only this computer can connect now').waitFor()
-    await opened.page.getByText('npm start -- --lan').waitFor()
+    await opened.page.getByText('edgereel -- up --lan').waitFor()
   })
 
   test('archive: filters, gaps with causes in words, share, hold, delete', async () => {

@@ -1,13 +1,12 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
 import type { RecordingItem } from '../../shared/contract/api.ts'
-import { links } from '../api.ts'
 import { formatDuration, formatTime } from '../format.ts'
 import { hrefOf } from '../route.ts'
 import { language, text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { Pill } from '../ui/parts.tsx'
 import { useSeconds } from '../ui/ticker.ts'
+import { Thumbnail } from './thumbnail.tsx'
 import { stateTones, titleOf } from './words.ts'
 
 const namesShown = 3
@@ -48,27 +47,6 @@ export function RecordingCard({ recording }: { recording: RecordingItem }): JSX.
         </p>
       </div>
     </a>
-  )
-}
-
-/** The picture of a recording, or the reel where none could be made yet. */
-export function Thumbnail({ recording }: { recording: { id: string; state: string } }): JSX.Element {
-  const [missing, setMissing] = useState(false)
-  if (missing || recording.state === 'armed')
-    return (
-      <div class="no-picture">
-        <Icon name="camera" />
-      </div>
-    )
-  return (
-    <img
-      class="thumbnail"
-      src={links.thumbnail(recording.id)}
-      alt=""
-      loading="lazy"
-      decoding="async"
-      onError={() => setMissing(true)}
-    />
   )
 }
 

@@ -4,9 +4,9 @@ import type { RecordingDetail } from '../../shared/contract/api.ts'
 import { links } from '../api.ts'
 import { text } from '../text/text.ts'
 import { Button } from '../ui/parts.tsx'
-import { Thumbnail } from './card.tsx'
 import { ExportProgress } from './export-progress.tsx'
 import { FilePlayer } from './file-player.tsx'
+import { Thumbnail } from './thumbnail.tsx'
 import type { RecordingState } from './words.ts'
 
 type Props = { recording: RecordingDetail; state: RecordingState }

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { mayOperate, openRecordings, recordings, streams } from '../model.ts'
+import { mayOperate, openRecordings, phones, recordings, streams } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { hrefOf } from '../route.ts'
 import { text } from '../text/text.ts'
@@ -9,8 +9,7 @@ import { SelectionBar, selection } from './selection.tsx'
 import { Tile } from './tile.tsx'
 
 export function Wall(): JSX.Element {
-  useResources(streams, recordings)
-  const words = text.value.live
+  useResources(streams, recordings, phones)
   const list = streams.value.value
   const error = streams.error.value
   return (
@@ -25,17 +24,7 @@ export function Wall(): JSX.Element {
           ))}
         </div>
       )}
-      {list?.length === 0 && (
-        <Empty icon="live" title={words.emptyTitle}>
-          <p>{words.emptyBody}</p>
-          <a class="button button-primary" href={hrefOf('phones')}>
-            {words.emptyAction}
-          </a>
-          <p class="muted small">
-            {words.emptySim} <code>npm run -s edgereel -- sim phone</code>
-          </p>
-        </Empty>
-      )}
+      {list?.length === 0 && <NoStream />}
       {!list && !error && <WallSkeleton />}
       <SelectionBar />
     </div>
@@ -60,7 +49,7 @@ function Heading(): JSX.Element {
           </p>
         )}
       </div>
-      {all.length > 1 && mayOperate.value && (
+      {all.length > 0 && mayOperate.value && (
         <div class="actions">
           {selecting && (
             <Button
@@ -83,6 +72,33 @@ function Heading(): JSX.Element {
         </div>
       )}
     </header>
+  )
+}
+
+/** Nothing is sent: phones that are ready wait to be started, else one has to be added. */
+function NoStream(): JSX.Element {
+  const words = text.value.live
+  const ready = phones.value.value?.filter(({ state }) => state === 'ready').length ?? 0
+  if (ready > 0) {
+    return (
+      <Empty icon="phones" title={words.readyTitle(ready)}>
+        <p>{words.readyBody}</p>
+        <a class="button button-primary" href={hrefOf('phones')}>
+          {words.readyAction}
+        </a>
+      </Empty>
+    )
+  }
+  return (
+    <Empty icon="live" title={words.emptyTitle}>
+      <p>{words.emptyBody}</p>
+      <a class="button button-primary" href={hrefOf('phones')}>
+        {words.emptyAction}
+      </a>
+      <p class="muted small">
+        {words.emptySim} <code>npm run -s edgereel -- sim phone</code>
+      </p>
+    </Empty>
   )
 }
 

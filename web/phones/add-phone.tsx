@@ -9,7 +9,7 @@ const loopback = /^(localhost|127\.|\[::1\])/
 
 /** What the phone app asks for: the address of its WebSocket. */
 export function phoneAddress(hostAndPort: string): string {
-  return `ws://${hostAndPort}/android-cam`
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${hostAndPort}/android-cam`
 }
 
 /** `host:port` of every way in for a phone; empty while only this computer can connect. */
@@ -64,7 +64,7 @@ function Steps({ address, others }: { address: string; others: string[] }): JSX.
 
 function LoopbackOnly(): JSX.Element {
   const words = text.value.phones
-  const command = 'npm start -- --lan'
+  const command = 'npm run -s edgereel -- up --lan'
   return (
     <div class="loopback">
       <p class="remark">

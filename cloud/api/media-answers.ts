@@ -70,9 +70,10 @@ export async function playlistAnswer(
   streamName: string | undefined,
 ): Promise<Response> {
   const stream = pickStream(rows, streamName)
-  const segments = inOrder(stream, await arrivedSegments(catalogue, rows, stream, clock.nowMs()))
-  const text = hlsPlaylist(segments, {
-    closed: rows.meta.state === 'closed',
+  const arrived = await arrivedSegments(catalogue, rows, stream, clock.nowMs())
+  const closed = rows.meta.state === 'closed'
+  const text = hlsPlaylist(closed ? inOrder(stream, arrived) : wholeBeginning(stream, arrived), {
+    closed,
     urlOf: (segment) => `segments/${stream.name}/${segment}.mp4`,
   })
   return new Response(text, { headers: { 'content-type': 'application/vnd.apple.mpegurl' } })
@@ -97,9 +98,16 @@ export async function segmentAnswer(
   )
 }
 
-export function inOrder(
+function inOrder(stream: RecordingRows['streams'][number], arrived: Map<string, SegmentRow>): SegmentRow[] {
+  return segmentIds(stream).flatMap((id) => arrived.get(segmentName(id)) ?? [])
+}
+
+/** Up to the first that is not an MP4 yet: a playlist that grows may only grow at its end. */
+function wholeBeginning(
   stream: RecordingRows['streams'][number],
   arrived: Map<string, SegmentRow>,
 ): SegmentRow[] {
-  return segmentIds(stream).flatMap((id) => arrived.get(segmentName(id)) ?? [])
+  const rows = segmentIds(stream).map((id) => arrived.get(segmentName(id)))
+  const end = rows.findIndex((row) => row?.status !== 'SUCCESS')
+  return rows.slice(0, end === -1 ? rows.length : end).filter((row) => row !== undefined)
 }

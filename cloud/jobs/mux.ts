@@ -43,27 +43,10 @@ async function mux(
 ): Promise<Partial<Row>> {
   const index = await readIndex(store, of)
   const tracks = rawTracks(of, index)
-  await using readers = new AsyncDisposableStack()
-  const damaged = new Set<number>()
-  for (const track of tracks) {
-    await requireObject(store, track.key)
-    await using reader = new RangeReader(store, track.key)
-    for (const record of await findDamaged(reader, index, track)) damaged.add(record)
-    signal.throwIfAborted()
-  }
-  checkDamage(damaged)
-  const chosen = movieTracks(tracks)
-  const movie = segmentMovie(of, index, chosen, damaged)
-  const plan = planFragments(movie)
-  const sources = chosen.map((track) => readers.use(new RangeReader(store, track.key)))
-  const readerOf = (source: number) => sourceOf(sources, source)
-  const stored = await putOnce(store, keys.media(of), {
-    body: () => movieBytes(plan, { tracks: movie.tracks, readerOf }, signal),
-    sizeBytes: plan.totalBytes,
-    contentType: 'video/mp4',
-  })
+  for (const track of tracks) await requireObject(store, track.key)
+  const { plan, stored, damaged } = await writeChecked({ of, index, tracks }, store, signal)
   return {
-    media: { key: keys.media(of), ...stored, initBytes: plan.init.length, ...mediaFacts(plan, chosen) },
+    media: { key: keys.media(of), ...stored, initBytes: plan.init.length, ...mediaFacts(plan, tracks) },
     config: configHash(index),
     damagedUnits: damaged.size,
     damagedRecords: [...damaged],
@@ -71,6 +54,54 @@ async function mux(
     gsi2pk: work.expire,
     gsi2sk: workKey(clampWallMs(clock.nowMs() + rawKeepMs), key.pk, key.sk),
   }
+}
+
+type Segment = { of: Manifest; index: ParsedIndex; tracks: readonly RawTrack[] }
+type Written = { plan: FragmentedPlan; stored: { sizeBytes: number; sha256: string }; damaged: Set<number> }
+
+/**
+ * Every unit is compared with its checksum as it is copied: one pass over the bytes. Only when one does not
+ * match are all of them looked at, and the file is made again without the damaged ones.
+ */
+async function writeChecked(segment: Segment, store: ObjectStore, signal: AbortSignal): Promise<Written> {
+  const inMovie = movieTracks(segment.tracks)
+  const damaged = new Set<number>()
+  const look = async (tracks: readonly RawTrack[]) => {
+    for (const track of tracks) {
+      await using reader = new RangeReader(store, track.key)
+      for (const record of await findDamaged(reader, segment.index, track)) damaged.add(record)
+      signal.throwIfAborted()
+    }
+    checkDamage(damaged)
+  }
+  await look(segment.tracks.filter((track) => !inMovie.includes(track)))
+  try {
+    return { ...(await writeMovie(segment, damaged, store, signal)), damaged }
+  } catch (error) {
+    if (AppError.from(error).kind !== 'DataLoss') throw error
+    await look(inMovie)
+    return { ...(await writeMovie(segment, damaged, store, signal)), damaged }
+  }
+}
+
+async function writeMovie(
+  { of, index, tracks }: Segment,
+  skip: Set<number>,
+  store: ObjectStore,
+  signal: AbortSignal,
+) {
+  const chosen = movieTracks(tracks)
+  const movie = segmentMovie(of, index, chosen, skip)
+  const plan = planFragments(movie)
+  await using readers = new AsyncDisposableStack()
+  const sources = chosen.map((track) => readers.use(new RangeReader(store, track.key)))
+  const readerOf = (source: number) => sourceOf(sources, source)
+  const stored = await putOnce(store, keys.media(of), {
+    body: () => movieBytes(plan, { tracks: movie.tracks, readerOf }, signal),
+    sizeBytes: plan.totalBytes,
+    contentType: 'video/mp4',
+  })
+  return { plan, stored }
 }
 
 /** Segments with the same one fit into one file. */
@@ -81,7 +112,7 @@ function configHash({ header }: ParsedIndex): string {
 }
 
 function mediaFacts(plan: FragmentedPlan, tracks: readonly RawTrack[]) {
-  return { durationMs: plan.durationMs, audio: tracks.some(({ track }) => track === 'audio') }
+  return { durationMs: plan.durationMs, audio: movieTracks(tracks).some(({ track }) => track === 'audio') }
 }
 
 async function* movieBytes(
@@ -92,11 +123,11 @@ async function* movieBytes(
   yield plan.init
   for (const fragment of plan.fragments) {
     yield fragment.header
-    yield* mediaBytes(from, fragment.reads, { check: false, signal })
+    yield* mediaBytes(from, fragment.reads, { check: true, signal })
   }
 }
 
-export function sourceOf<T>(sources: readonly T[], source: number): T {
+function sourceOf<T>(sources: readonly T[], source: number): T {
   const found = sources[source]
   if (found === undefined)
     throw new AppError('Internal', `The plan names a source ${source} that is not there.`)

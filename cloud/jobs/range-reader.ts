@@ -22,6 +22,11 @@ export class RangeReader implements AsyncDisposable {
     return this.#key
   }
 
+  /** How many bytes from there on it holds already: a read of at most so many copies nothing. */
+  availableAt(offset: number): number {
+    return this.#body && offset === this.#position ? this.#chunk.length : 0
+  }
+
   /** The caller's own bytes: it may change them. `DataLoss` when the object ends before. */
   async read(offset: number, sizeBytes: number): Promise<Uint8Array> {
     if (sizeBytes === 0) return new Uint8Array()

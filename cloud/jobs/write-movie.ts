@@ -1,5 +1,6 @@
 import type { MovieTrack } from '../../shared/media/mp4/movie.ts'
 import { type MovieRead, toMovieBytes } from '../../shared/media/mp4/reads.ts'
+import { framingBytes, type SampleTable } from '../../shared/media/mp4/sample-table.ts'
 import type { ObjectStore } from '../ports.ts'
 import type { RangeReader } from './range-reader.ts'
 
@@ -16,8 +17,42 @@ export async function* mediaBytes(
     options.signal.throwIfAborted()
     const table = from.tracks[read.track]?.samples
     if (!table) continue
-    const bytes = await from.readerOf(read.source, read.track).read(read.offset, read.sizeBytes)
-    yield toMovieBytes(table, read, bytes, { check: options.check })
+    const reader = from.readerOf(read.source, read.track)
+    for (let rest: MovieRead | undefined = read; rest; ) {
+      const piece = pieceOf(table, rest, reader.availableAt(rest.offset))
+      const bytes = await reader.read(piece.offset, piece.sizeBytes)
+      yield toMovieBytes(table, piece, bytes, { check: options.check })
+      rest = restOf(rest, piece)
+    }
+  }
+}
+
+/**
+ * The first samples of a read that lie whole in what the reader holds, at least one: these are changed in
+ * place and written from there. Only a sample over the border of two chunks is copied.
+ */
+function pieceOf(table: SampleTable, read: MovieRead, availableBytes: number): MovieRead {
+  if (read.sizeBytes <= availableBytes) return read
+  const framing = framingBytes(read.framing)
+  let samples = 0
+  let sizeBytes = 0
+  while (samples < read.samples) {
+    const next = table.sizeBytes(read.firstSample + samples) + framing
+    if (samples > 0 && sizeBytes + next > availableBytes) break
+    sizeBytes += next
+    samples += 1
+  }
+  return { ...read, samples, sizeBytes }
+}
+
+function restOf(read: MovieRead, { samples, sizeBytes }: MovieRead): MovieRead | undefined {
+  if (samples === read.samples) return undefined
+  return {
+    ...read,
+    offset: read.offset + sizeBytes,
+    sizeBytes: read.sizeBytes - sizeBytes,
+    firstSample: read.firstSample + samples,
+    samples: read.samples - samples,
   }
 }
 

@@ -41,12 +41,11 @@ async function writeChecked(
   const hash = createHash('sha256')
   let size = 0
   for await (const batch of batches(body)) {
-    for (const chunk of batch) {
-      hash.update(chunk)
-      size += chunk.length
-    }
+    size += batch.reduce((sum, chunk) => sum + chunk.length, 0)
     if (size > options.sizeBytes) break
-    await writeAll(file, batch)
+    const written = writeAll(file, batch) // In a thread of the pool, while this one computes the checksum.
+    for (const chunk of batch) hash.update(chunk)
+    await written
   }
   if (size !== options.sizeBytes) {
     throw new AppError(

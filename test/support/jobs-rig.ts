@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,12 +18,14 @@ export type JobsRig = AsyncDisposable & {
   read(key: string): Promise<Buffer>
 }
 
+const memory = '/dev/shm' // Where syncs cost nothing: hundreds of these are opened.
+
 // Thumbnails need FFmpeg: a test that wants them says so.
 const visibleQueues: readonly QueueName[] = ['mux', 'export']
 
 /** The local cloud in a directory of its own, its clock standing still, its jobs done on demand. */
 export async function openJobsRig(own: Partial<Record<QueueName, Handler>> = {}): Promise<JobsRig> {
-  const dir = await mkdtemp(join(tmpdir(), 'edgereel-jobs-'))
+  const dir = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), 'edgereel-jobs-'))
   const clock = new FakeClock()
   const cloud = await openLocalCloud({ dir, clock })
   const ports: JobPorts = { store: cloud.store, catalogue: cloud.catalogue, queue: cloud.queue, clock }

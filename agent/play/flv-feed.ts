@@ -1,17 +1,14 @@
 import { flvTimeMsMax, gopCacheBytesMax, gopCacheMs, gopCachePicturesMax } from '../../shared/limits.ts'
 import type { AccessUnit, AudioConfig, VideoConfig } from '../../shared/media/access-unit.ts'
-import type { FlvTagKind } from '../../shared/media/flv.ts'
-import { flvFileHeader, flvTagBytes, writeFlvTag } from '../../shared/media/flv.ts'
-import { flvConfigTags, flvMetadata, flvUnitBody, playsInFlv } from './flv-body.ts'
+import { flvMetadata } from '../../shared/media/flv-metadata.ts'
+import { configTag, unitTag } from './flv-tags.ts'
 import { FlvTime } from './flv-time.ts'
-import { type FlvTransport, type Framing, framed, framings } from './framing.ts'
+import type { Packing, Tag } from './packing.ts'
 import { type Cursor, SlabLog } from './slab-log.ts'
 import { type Mark, Viewer, type ViewerEnd, type ViewerFeed, type ViewerSocket } from './viewer.ts'
 
-type Tag = { kind: FlvTagKind; timestampMs: number; parts: readonly Uint8Array[] }
-
 export type FlvFeedOptions = {
-  transport: FlvTransport
+  packing: Packing
   /** Timeline ms of the publisher's first unit; undefined while none came. */
   startedAtMs: number | undefined
   now: () => number
@@ -22,13 +19,13 @@ export type FlvFeedOptions = {
 }
 
 /**
- * One stream in one transport's framing: tags are built once, into the log from which all viewers are sent.
+ * One stream packed for one transport: tags are built once, into the log from which all viewers are sent.
  * It lives as long as somebody watches.
  */
 export class FlvFeed implements ViewerFeed {
   mark: FlvMark | undefined
   readonly #options: FlvFeedOptions
-  readonly #framing: Framing
+  readonly #packing: Packing
   readonly #log = new SlabLog()
   readonly #time: FlvTime
   readonly #viewers = new Set<Viewer>()
@@ -40,7 +37,7 @@ export class FlvFeed implements ViewerFeed {
 
   constructor(options: FlvFeedOptions) {
     this.#options = options
-    this.#framing = framings[options.transport]
+    this.#packing = options.packing
     this.#time = new FlvTime(options.startedAtMs)
   }
 
@@ -65,17 +62,18 @@ export class FlvFeed implements ViewerFeed {
 
   /** False when the stream's time has run out of what players can read: everybody was sent away. */
   write(unit: AccessUnit): boolean {
-    if (!playsInFlv(unit.config)) return true
+    if (!this.#packing.plays(unit.config)) return true
     const timestampMs = this.#time.next(unit)
     if (timestampMs >= flvTimeMsMax) return false
     if (this.#takeConfig(unit)) {
       this.#configVersion += 1
-      for (const parts of flvConfigTags(unit.config)) this.#append({ ...parts, timestampMs })
+      const tag = configTag(unit.config, timestampMs)
+      if (tag) this.#append(tag)
     }
     const opens = unit.track === 'video' ? unit.randomAccess : !this.#video
     if (opens) this.#setMark(unit, timestampMs)
     else this.#boundGop(unit)
-    this.#append({ kind: unit.track, timestampMs, parts: flvUnitBody(unit) })
+    this.#append(unitTag(unit, timestampMs))
     this.#scheduleFlush()
     return true
   }
@@ -114,7 +112,7 @@ export class FlvFeed implements ViewerFeed {
       timestampMs,
       video: this.#video,
       audio: this.#audio,
-      framing: this.#framing,
+      packing: this.#packing,
     })
   }
 
@@ -134,11 +132,7 @@ export class FlvFeed implements ViewerFeed {
   }
 
   #append(tag: Tag): void {
-    const sizeBytes = flvTagBytes(tag.parts)
-    const head = this.#framing.headBytes(sizeBytes)
-    const room = this.#log.reserve(head + sizeBytes + this.#framing.tailBytes)
-    this.#framing.write(room, sizeBytes)
-    writeFlvTag(room, head, tag)
+    this.#packing.write(this.#log.reserve(this.#packing.tagBytes(tag)), tag)
   }
 
   #scheduleFlush(): void {
@@ -157,7 +151,7 @@ type MarkFields = Pick<Mark, 'arrivalMs' | 'configVersion'> & {
   timestampMs: number
   video: VideoConfig | undefined
   audio: AudioConfig | undefined
-  framing: Framing
+  packing: Packing
 }
 
 /** What comes before the shared bytes is made when the first viewer starts here; its configuration bears this place's time. */
@@ -182,27 +176,24 @@ class FlvMark implements Mark {
   }
 
   get configuration(): Uint8Array {
-    this.#configuration ??= framed(this.#fields.framing, Buffer.concat(this.#configTags().map(tagBytes)))
+    this.#configuration ??= this.#fields.packing.pack(this.#configTags())
     return this.#configuration
   }
 
   #buildPrelude(): Uint8Array {
-    const { video, audio, framing } = this.#fields
-    const header = flvFileHeader({ video: video !== undefined, audio: audio !== undefined })
+    const { video, audio, packing } = this.#fields
+    const tracks = { ...(video && { video }), ...(audio && { audio }) }
     // Always at 0: FFmpeg takes metadata at any other time for a text track.
-    const metadata: Tag = { kind: 'script', timestampMs: 0, parts: [flvMetadata(video, audio)] }
-    return framed(framing, Buffer.concat([header, ...[metadata, ...this.#configTags()].map(tagBytes)]))
+    const metadata: Tag = { kind: 'script', timestampMs: 0, parts: [flvMetadata(tracks)] }
+    return packing.pack([metadata, ...this.#configTags()], {
+      video: video !== undefined,
+      audio: audio !== undefined,
+    })
   }
 
   #configTags(): Tag[] {
     const { video, audio, timestampMs } = this.#fields
     const configs = [video, audio].filter((config) => config !== undefined)
-    return configs.flatMap((config) => flvConfigTags(config).map((tag) => ({ ...tag, timestampMs })))
+    return configs.map((config) => configTag(config, timestampMs)).filter((tag) => tag !== undefined)
   }
-}
-
-function tagBytes(tag: Tag): Uint8Array {
-  const bytes = new Uint8Array(flvTagBytes(tag.parts))
-  writeFlvTag(bytes, 0, tag)
-  return bytes
 }

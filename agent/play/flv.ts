@@ -4,7 +4,7 @@ import { keyFrameWaitMs, viewersMax } from '../../shared/limits.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { FlvFeed } from './flv-feed.ts'
-import type { FlvTransport } from './framing.ts'
+import { packings, type Transport } from './packing.ts'
 import type { Viewer, ViewerEnd, ViewerSocket } from './viewer.ts'
 
 /** What play needs of a stream of the hub. */
@@ -16,7 +16,7 @@ export type PlayStream = {
 }
 
 export type PlayFigures = {
-  viewers: Record<FlvTransport, number>
+  viewers: Record<Transport, number>
   /** Handed to sockets. */
   bytes: number
   skips: number
@@ -29,7 +29,7 @@ export type FlvPlay = Disposable & {
   /** `InvalidArgument` for what is no name, `NotFound` for a stream that is not there. */
   find(name: string): {
     /** `ResourceExhausted` ends the socket in words; `gone` is to be called when the socket has closed. */
-    join(transport: FlvTransport, socket: ViewerSocket): { gone(): void }
+    join(transport: Transport, socket: ViewerSocket): { gone(): void }
   }
 }
 
@@ -41,7 +41,7 @@ type Options = {
   keyFrameWaitMs?: number
 }
 
-/** Live FLV over HTTP and WebSocket: one feed per stream and transport, while somebody watches. */
+/** Live FLV over HTTP, WebSocket and RTMP: one feed per stream and transport, while somebody watches. */
 export function createFlvPlay(options: Options): FlvPlay {
   return new Play(options)
 }
@@ -50,28 +50,33 @@ type OpenFeed = { feed: FlvFeed; subscription: Disposable | undefined }
 
 class Play implements FlvPlay {
   readonly figures: PlayFigures = {
-    viewers: { http: 0, ws: 0 },
+    viewers: { http: 0, ws: 0, rtmp: 0 },
     bytes: 0,
     skips: 0,
     skippedBytes: 0,
     ended: { ended: 0, gone: 0, stalled: 0, 'no-key-frame': 0, 'time-limit': 0, shutdown: 0 },
   }
   readonly #options: Required<Options>
-  readonly #feeds: Record<FlvTransport, Map<PlayStream, OpenFeed>> = { http: new Map(), ws: new Map() }
+  readonly #feeds: Record<Transport, Map<PlayStream, OpenFeed>> = {
+    http: new Map(),
+    ws: new Map(),
+    rtmp: new Map(),
+  }
   readonly #waiting = new Map<Viewer, AbortController>()
 
   constructor(options: Options) {
     this.#options = { schedule: (flush) => void setImmediate(flush), keyFrameWaitMs, ...options }
   }
 
-  find(name: string): { join(transport: FlvTransport, socket: ViewerSocket): { gone(): void } } {
+  find(name: string): { join(transport: Transport, socket: ViewerSocket): { gone(): void } } {
     if (!isName(name)) {
       throw new AppError('InvalidArgument', 'this is not a name of a stream', { zh: '流名称无效。' })
     }
     const stream = this.#options.findStream(name)
     if (!stream)
       throw new AppError('NotFound', `there is no stream ${name}`, { zh: `没有名为 ${name} 的流。` })
-    if (this.figures.viewers.http + this.figures.viewers.ws >= viewersMax) {
+    const { http, ws, rtmp } = this.figures.viewers
+    if (http + ws + rtmp >= viewersMax) {
       throw new AppError('ResourceExhausted', `there are ${viewersMax} viewers, no more fit`, {
         zh: `已有 ${viewersMax} 个观看者，无法再增加。`,
       })
@@ -85,7 +90,7 @@ class Play implements FlvPlay {
     }
   }
 
-  #join(stream: PlayStream, transport: FlvTransport, socket: ViewerSocket): { gone(): void } {
+  #join(stream: PlayStream, transport: Transport, socket: ViewerSocket): { gone(): void } {
     const open = this.#feeds[transport].get(stream) ?? this.#open(stream, transport)
     this.figures.viewers[transport] += 1
     stream.viewers += 1
@@ -94,9 +99,9 @@ class Play implements FlvPlay {
     return { gone: () => viewer.end('gone') }
   }
 
-  #open(stream: PlayStream, transport: FlvTransport): OpenFeed {
+  #open(stream: PlayStream, transport: Transport): OpenFeed {
     const feed: FlvFeed = new FlvFeed({
-      transport,
+      packing: packings[transport],
       startedAtMs: stream.startedAtMs,
       now: () => this.#options.clock.monotonicMs(),
       schedule: this.#options.schedule,
@@ -114,14 +119,14 @@ class Play implements FlvPlay {
     return open
   }
 
-  #end(stream: PlayStream, transport: FlvTransport, reason: ViewerEnd): void {
+  #end(stream: PlayStream, transport: Transport, reason: ViewerEnd): void {
     const open = this.#feeds[transport].get(stream)
     this.#feeds[transport].delete(stream)
     open?.subscription?.[Symbol.dispose]()
     open?.feed.end(reason)
   }
 
-  #left(stream: PlayStream, transport: FlvTransport, viewer: Viewer, reason: ViewerEnd): void {
+  #left(stream: PlayStream, transport: Transport, viewer: Viewer, reason: ViewerEnd): void {
     this.figures.viewers[transport] -= 1
     this.figures.ended[reason] += 1
     stream.viewers -= 1

@@ -16,8 +16,6 @@ export type Framing = {
   write(into: Buffer, sizeBytes: number): void
 }
 
-export type FlvTransport = 'http' | 'ws'
-
 const chunked: Framing = {
   headBytes: (sizeBytes) => sizeBytes.toString(16).length + 2,
   tailBytes: 2,
@@ -47,7 +45,7 @@ const webSocket: Framing = {
   },
 }
 
-export const framings: Record<FlvTransport, Framing> = { http: chunked, ws: webSocket }
+export const framings: Record<'http' | 'ws', Framing> = { http: chunked, ws: webSocket }
 
 /** One message of its own. */
 export function framed(framing: Framing, message: Uint8Array): Buffer {

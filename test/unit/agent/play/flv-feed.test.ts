@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { FlvFeed } from '../../../../agent/play/flv-feed.ts'
+import { packings, type Transport } from '../../../../agent/play/packing.ts'
 import { flvTimeMsMax, viewerLagBytesMax, viewerStallMs } from '../../../../shared/limits.ts'
 import type { AccessUnit } from '../../../../shared/media/access-unit.ts'
 import { decodeAmf0 } from '../../../../shared/media/amf0.ts'
@@ -12,11 +13,11 @@ beforeEach(() => {
   nowMs = 0
 })
 
-function openFeed(transport: 'http' | 'ws' = 'http', startedAtMs = 0) {
+function openFeed(transport: Transport = 'http', startedAtMs = 0) {
   const figures = { bytes: 0, skips: 0, skippedBytes: 0 }
   const left: string[] = []
   const feed = new FlvFeed({
-    transport,
+    packing: packings[transport],
     startedAtMs,
     now: () => nowMs,
     schedule: (flush) => void setImmediate(flush),

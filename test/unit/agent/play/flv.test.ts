@@ -24,7 +24,7 @@ test('viewers of both transports see the stream and are counted', async () => {
   const first = play.find('cam').join('http', http)
   play.find('cam').join('ws', ws)
   await idle()
-  expect(play.figures.viewers).toEqual({ http: 1, ws: 1 })
+  expect(play.figures.viewers).toEqual({ http: 1, ws: 1, rtmp: 0 })
   expect(hub.stream('cam')?.viewers).toBe(2)
   expect(new FlvParser().push(unchunk(http.bytes)).map(({ kind }) => kind)).toEqual([
     'script',

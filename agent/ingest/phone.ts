@@ -41,6 +41,7 @@ export class Phone {
   readonly #needs: PhoneNeeds
   readonly #answers = new Set<(answer: PhoneAnswer) => void>()
   #publisher: Publisher | undefined
+  #nameRefused = false
   /** The claim that the disk refused: tried again, from the first picture on. */
   #unclaimed: { from: number; retryMs: number } | undefined
 
@@ -98,7 +99,8 @@ export class Phone {
   }
 
   #push(unit: AccessUnit): void {
-    const publisher = unit.randomAccess ? this.#publish() : this.#publisher
+    // A name that was refused is asked for again at key frames only.
+    const publisher = unit.randomAccess || !this.#nameRefused ? this.#publish() : undefined
     if (publisher) publisher.push(unit)
     else this.session.count('not-published')
   }
@@ -111,7 +113,9 @@ export class Phone {
         identity: this.identity,
         onDisplaced: () => this.#displaced(),
       })
+      this.#nameRefused = false
     } catch (error) {
+      this.#nameRefused = true
       this.session.message = AppError.from(error).message
     }
     return this.#publisher

@@ -44,7 +44,7 @@ function endedStream(
   const segments = held.segments.filter((row) =>
     mark ? isBetween(row, mark) : row.to > asked.from && row.from < asked.to,
   )
-  const { from, to } = mark ? corrected(asked, segments) : asked
+  const { from, to } = mark ? corrected(asked, segments, held.gaps) : asked
   const known = [...stream.gaps, ...held.gaps].flatMap((gap) => clipped(gap, from, to))
   const gaps = joined([...known, ...pauseGaps(segments, known, { from, to }, pauses)])
   return {
@@ -64,11 +64,22 @@ function order(a: SegmentMark, b: SegmentMark): number {
   return a.epoch - b.epoch || a.seq - b.seq
 }
 
-/** An end far behind the last segment is one that the agent did not live to see: the hole before it is a gap. */
-function corrected(range: { from: number; to: number }, segments: readonly SegmentRow[]) {
+/**
+ * Pictures that came and are in no segment stand in gaps, also before the first segment. An end far behind the last
+ * segment is one that the agent did not live to see: the hole before it is a gap.
+ */
+function corrected(
+  range: { from: number; to: number },
+  segments: readonly SegmentRow[],
+  gaps: readonly Gap[],
+): { from: number; to: number } {
+  const lost = gaps.filter(({ from, units = 0 }) => units > 0 && from >= range.from - recordingSlackMs)
   const first = segments[0]?.from ?? range.from
   const last = segments.at(-1)?.to ?? range.to
-  return { from: first, to: last >= range.to - recordingSlackMs ? last : range.to }
+  return {
+    from: Math.min(first, ...lost.map(({ from }) => from)),
+    to: last >= range.to - recordingSlackMs ? last : range.to,
+  }
 }
 
 /** The hole around each standstill of the agent, unless the ring has explained it already. */

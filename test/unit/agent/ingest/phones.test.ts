@@ -482,8 +482,8 @@ describe('an unknown phone', () => {
     expect(await phones.allow('Pixel-6a-192.168.1.20')).toMatchObject({ state: 'capturing' })
     await film(phone, 12, 14)
     phone.film(bootMs + 2000, picture(20, { sets: false }))
-    expect(story()).toEqual(['begin r1 Pixel-6a-192.168.1.20', 'Pixel-6a-192.168.1.20 unit'])
-    expect(phones.list()[0]?.refused).toEqual({ waiting: 12, 'not-published': 2 })
+    expect(story()).toEqual(['begin r1 Pixel-6a-192.168.1.20', 'Pixel-6a-192.168.1.20 unit x3'])
+    expect(phones.list()[0]?.refused).toEqual({ waiting: 12 })
 
     const next = connect()
     next.hello()

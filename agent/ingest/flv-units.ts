@@ -1,0 +1,122 @@
+import { AppError } from '../../shared/error.ts'
+import { flvTrackSkewMs } from '../../shared/limits.ts'
+import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
+import type { ParsedPicture } from '../../shared/media/access-unit-parser.ts'
+import { AudioClock } from '../../shared/media/audio-clock.ts'
+import type { FlvTag } from '../../shared/media/flv.ts'
+import { type FlvAudio, parseFlvAudio } from '../../shared/media/flv-audio.ts'
+import { parseFlvMetadata } from '../../shared/media/flv-metadata.ts'
+import { type FlvVideo, parseFlvVideo } from '../../shared/media/flv-video.ts'
+import { Timeline, type TimelineTime } from '../../shared/media/timeline.ts'
+import { FlvSound } from './flv-audio.ts'
+import { FlvPictures } from './flv-video.ts'
+
+/** An instant on both clocks. */
+export type Moment = { monotonicMs: number; wallMs: number }
+
+export type FlvRefusal = 'bad-picture' | 'bad-sound' | 'no-configuration' | 'bad-metadata'
+
+export type FlvTaken = { unit?: AccessUnit; gap?: SourceGap; refused?: FlvRefusal }
+
+/**
+ * FLV tags of one source, from a file or an RTMP publisher → access units on one timeline for sound and pictures.
+ *
+ * Stamps wrap at 2³² and are the decoding times; a picture is shown by its (signed) composition time later. A picture
+ * that cannot be read is a counted refusal, and a gap before the next picture.
+ */
+export class FlvUnits {
+  readonly #timeline: Timeline
+  readonly #pictures = new FlvPictures()
+  readonly #sound = new FlvSound()
+  #audioClock: AudioClock | undefined
+  #audioConfig: AccessUnit['config'] | undefined
+  #epoch = -1
+  #lastDtsMs: number | undefined
+  #lastPtsMs: number | undefined
+  #missed = 0
+  /** What the sender says of its stream; nothing here is believed for times or sizes. */
+  metadata: ReturnType<typeof parseFlvMetadata>
+
+  constructor(now: Moment) {
+    this.#timeline = new Timeline(now)
+  }
+
+  /** Never throws. */
+  take(tag: FlvTag, at: Moment): FlvTaken {
+    try {
+      if (tag.kind === 'video') return this.#video(parseFlvVideo(tag.body), tag, at)
+      if (tag.kind === 'audio') return this.#audio(parseFlvAudio(tag.body), tag, at)
+      this.metadata = parseFlvMetadata(tag.body) ?? this.metadata
+      return {}
+    } catch (cause) {
+      if (tag.kind === 'video') this.#missed += 1
+      return { refused: refusalOf(tag, AppError.from(cause)) }
+    }
+  }
+
+  #video(video: FlvVideo, tag: FlvTag, at: Moment): FlvTaken {
+    if (video.kind === 'config') this.#pictures.config(video)
+    if (video.kind !== 'picture') return {}
+    const picture = this.#pictures.picture(video)
+    if (!picture) return {}
+    const time = this.#time(tag, at)
+    const stampMs = time.ptsMs
+    // Two pictures of one stamp, or one that steps back by less than an epoch needs: decoding goes on.
+    const dtsMs = Math.max(stampMs, this.#lastDtsMs ?? stampMs)
+    const unit = this.#unit(picture, { dtsMs, ptsMs: stampMs + video.compositionMs }, time, at)
+    const gap = this.#gapBefore(unit)
+    this.#lastDtsMs = dtsMs
+    this.#lastPtsMs = Math.max(this.#lastPtsMs ?? unit.ptsMs, unit.ptsMs)
+    return gap ? { unit, gap } : { unit }
+  }
+
+  #unit(
+    { damaged, ...picture }: ParsedPicture,
+    times: Pick<AccessUnit, 'dtsMs' | 'ptsMs'>,
+    { timeSource }: TimelineTime,
+    { monotonicMs: arrivalMs }: Moment,
+  ): AccessUnit {
+    const hurt = damaged ? { damaged: true } : {}
+    return { track: 'video', ...picture, ...times, arrivalMs, epoch: this.#epoch, timeSource, ...hurt }
+  }
+
+  #audio(audio: FlvAudio, tag: FlvTag, at: Moment): FlvTaken {
+    if (audio.kind === 'config') this.#sound.config(audio)
+    if (audio.kind !== 'frame' || audio.payload.length === 0) return {}
+    const config = this.#sound.frame(audio)
+    if (config !== this.#audioConfig) {
+      this.#audioConfig = config
+      this.#audioClock = new AudioClock(config)
+    }
+    const time = this.#time(tag, at)
+    const ptsMs = this.#audioClock?.next(time.ptsMs).ptsMs ?? time.ptsMs
+    const sizes = { nalUnits: [audio.payload], sizeBytes: audio.payload.length }
+    const always = { track: 'audio', randomAccess: true, idr: false } as const
+    const { timeSource } = time
+    const times = { dtsMs: ptsMs, ptsMs, arrivalMs: at.monotonicMs, epoch: this.#epoch, timeSource }
+    return { unit: { ...always, config, ...sizes, ...times } }
+  }
+
+  #time({ timestampMs }: FlvTag, { monotonicMs: arrivalMs }: Moment): TimelineTime {
+    const stamp = { deviceMs: timestampMs, arrivalMs, wrapBits: 32, reorderMs: flvTrackSkewMs } as const
+    const time = this.#timeline.map(stamp)
+    if (!time.epochStarted) return time
+    this.#epoch += 1
+    this.#lastDtsMs = undefined
+    this.#audioClock?.restart()
+    return time
+  }
+
+  #gapBefore({ ptsMs }: AccessUnit): SourceGap | undefined {
+    const units = this.#missed
+    this.#missed = 0
+    if (units === 0) return undefined
+    return { fromMs: Math.min(this.#lastPtsMs ?? ptsMs, ptsMs), toMs: ptsMs, cause: 'bad-packet', units }
+  }
+}
+
+function refusalOf({ kind }: FlvTag, error: AppError): FlvRefusal {
+  if (kind === 'script') return 'bad-metadata'
+  if (error.kind === 'FailedPrecondition') return 'no-configuration'
+  return kind === 'video' ? 'bad-picture' : 'bad-sound'
+}

@@ -48,17 +48,17 @@ export class UploadPass {
     }
     const known = this.#mayBeStored ? await this.#options.api.status(batch.map(asQuestion), signal) : []
     let confirmed = await this.#settleAll(batch, known)
-    const todo = batch
+    const wanted = batch
       .map((segment, i) => ({
         segment,
         stored: new Set(known[i]?.stored),
         status: known[i]?.status ?? 'missing',
       }))
       .filter((item) => item.status === 'missing')
-    if (todo.length === 0 || !this.#options.mayUpload()) return confirmed
-    if (this.#aborts >= uploadAbortsMax) todo.sort((a, b) => a.segment.sizeBytes - b.segment.sizeBytes)
+    if (wanted.length === 0 || !this.#options.mayUpload()) return confirmed
+    if (this.#aborts >= uploadAbortsMax) wanted.sort((a, b) => a.segment.sizeBytes - b.segment.sizeBytes)
 
-    const round = await this.#sendAll(todo, signal)
+    const round = await this.#sendAll(wanted, signal)
     confirmed += round.confirmed
     if (round.sent.length > 0) {
       const answers = await this.#options.api.status(round.sent.map(asQuestion), signal)
@@ -72,13 +72,13 @@ export class UploadPass {
 
   /** As many at once as the window allows. A failure of the link ends the round after those on their way. */
   async #sendAll(
-    todo: { segment: PendingSegment; stored: Known['stored'] }[],
+    wanted: { segment: PendingSegment; stored: Known['stored'] }[],
     signal: AbortSignal,
   ): Promise<Round> {
-    const segments = todo.map((item) => asQuestion(item.segment))
+    const segments = wanted.map((item) => asQuestion(item.segment))
     const targets = await this.#options.api.targets(segments, signal)
     const round: Round = { sent: [], errors: [], confirmed: 0, broken: false }
-    const queue = todo.map((item, i) => ({ ...item, targets: targets[i] as SegmentTargets }))
+    const queue = wanted.map((item, i) => ({ ...item, targets: targets[i] as SegmentTargets }))
     const worker = async () => {
       while (!round.broken && !signal.aborted && this.#options.mayUpload()) {
         const item = queue.shift()

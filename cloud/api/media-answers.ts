@@ -4,7 +4,8 @@ import { mediaUrlS } from '../../shared/limits.ts'
 import { type RecordingRows, segmentIds } from '../rows/recording.ts'
 import { findSegment, type SegmentRow } from '../rows/segment.ts'
 import { hlsPlaylist } from './playlist.ts'
-import { arrivedSegments, pickStream } from './recording-view.ts'
+import { rawVideoAnswer } from './raw-video.ts'
+import { arrivedSegments, fileTitle, pickStream } from './recording-view.ts'
 import { type ApiPorts, redirect } from './route.ts'
 
 // What the routes of a recording and of its shares have in common: each answer is a redirect to an address
@@ -12,13 +13,24 @@ import { type ApiPorts, redirect } from './route.ts'
 
 const notYet = (what: string, zh: string) => new AppError('NotFound', `${what} is not there yet.`, { zh })
 
-/** One file of the newest finished export. */
+type Download = {
+  stream?: string | undefined
+  part?: number | undefined
+  format?: 'mp4' | 'h264' | undefined
+}
+
+/** One file of the newest finished export, or what was received. */
 export async function downloadAnswer(
-  { store }: ApiPorts,
+  ports: ApiPorts,
   rows: RecordingRows,
-  query: { stream?: string | undefined; part?: number | undefined },
+  query: Download,
 ): Promise<Response> {
+  const { store, catalogue, clock } = ports
   const stream = pickStream(rows, query.stream)
+  if (query.format === 'h264') {
+    const arrived = await arrivedSegments(catalogue, rows, stream, clock.nowMs())
+    return rawVideoAnswer(store, rows, inOrder(stream, arrived))
+  }
   const files = (rows.meta.files ?? []).filter((file) => file.stream === stream.name)
   const file = files.find((candidate) => candidate.part === (query.part ?? files[0]?.part))
   if (!file) throw notYet('The MP4 of this recording', '该录像的 MP4 尚未生成。')
@@ -27,13 +39,6 @@ export async function downloadAnswer(
   return redirect(
     await store.presignGet({ key: file.key, expiresS: mediaUrlS, filename, contentType: 'video/mp4' }),
   )
-}
-
-/** A name for a person's disk: the title where there is one, and the beginning. */
-export function fileTitle({ meta }: RecordingRows): string {
-  const start = new Date(meta.from).toISOString().replaceAll(':', '-').slice(0, 19)
-  const title = (meta.title ?? meta.id).replaceAll(/[\p{C}/\\:*?"<>|]/gu, '_').slice(0, 80)
-  return `${title}-${start}`
 }
 
 export async function thumbnailAnswer(

@@ -40,10 +40,17 @@ export function pickStream({ meta, streams }: RecordingRows, name: string | unde
   })
 }
 
+/** A name for a person's disk: the title where there is one, and the beginning. */
+export function fileTitle({ meta }: RecordingRows): string {
+  const start = new Date(meta.from).toISOString().replaceAll(':', '-').slice(0, 19)
+  const title = (meta.title ?? meta.id).replaceAll(/[\p{C}/\\:*?"<>|]/gu, '_').slice(0, 80)
+  return `${title}-${start}`
+}
+
 /** The rows of a stream's segments that have arrived, by `<epoch>-<seq>`. */
 export function arrivedSegments(
   catalogue: Catalogue,
-  { meta, streams: _ }: RecordingRows,
+  { meta }: RecordingRows,
   stream: RecordingStreamRow,
   nowMs: number,
 ): Promise<Map<string, SegmentRow>> {

@@ -9,7 +9,7 @@ import {
   sealSegment,
   unitOf,
 } from '../../../support/segment-fixture.ts'
-import { syntheticPicture, syntheticVideo } from '../../../support/synthetic.ts'
+import { readLabels, syntheticPicture, syntheticVideo } from '../../../support/synthetic.ts'
 
 const epoch = 1_772_366_400_000
 const start = 1_772_366_400_000 // 2026-03-01T12:00:00Z
@@ -158,6 +158,21 @@ test('a download is a redirect to the file, under a name for people, and is writ
   expect(rows).toContainEqual(expect.objectContaining({ who: rig.tokens.viewer, what: 'download door' }))
   expect((await ask('/v1/recordings/take/download?part=7')).status).toBe(404)
   expect((await ask('/v1/recordings/open/download')).status).toBe(404)
+})
+
+test('what was received is one file: the segments one behind the other', async () => {
+  const asked = await ask('/v1/recordings/take/download?stream=door&format=h264')
+  expect([asked.status, asked.headers.get('content-disposition')]).toEqual([
+    200,
+    'attachment; filename="Lab__one_-2026-03-01T12-00-00-door.h264"',
+  ])
+  const { body } = await rig.api.fetch(
+    new Request('http://cloud/v1/recordings/take/download?stream=door&format=h264', {
+      headers: { authorization: `Bearer ${rig.tokens.viewer}` },
+    }),
+  )
+  const bytes = Buffer.concat(await Array.fromAsync(body ?? []))
+  expect(readLabels(bytes).map(({ n }) => n)).toEqual([...Array(20).keys()])
 })
 
 test('a link that was copied is dead after five minutes', async () => {

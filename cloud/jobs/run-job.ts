@@ -145,7 +145,8 @@ class Lease implements JobRun, Disposable {
     void this.#beat()
   }
 
-  async progress(percent: number, message: string): Promise<void> {
+  /** Bound: a job may hand it on. */
+  progress = async (percent: number, message: string): Promise<void> => {
     this.signal.throwIfAborted()
     const now = this.#ports.clock.monotonicMs()
     if (now - this.#toldAtMs < jobProgressEveryMs) return

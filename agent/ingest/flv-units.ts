@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/error.ts'
-import { flvTrackSkewMs } from '../../shared/limits.ts'
+import { flvTrackSkewMs, reorderMs } from '../../shared/limits.ts'
 import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
 import type { ParsedPicture } from '../../shared/media/access-unit-parser.ts'
 import { AudioClock } from '../../shared/media/audio-clock.ts'
@@ -30,6 +30,7 @@ export class FlvUnits {
   readonly #sound = new FlvSound()
   #audioClock: AudioClock | undefined
   #audioConfig: AccessUnit['config'] | undefined
+  readonly #newest = new Map<FlvTag['kind'], number>()
   #epoch = -1
   #lastDtsMs: number | undefined
   #lastPtsMs: number | undefined
@@ -97,14 +98,23 @@ export class FlvUnits {
     return { unit: { ...always, config, ...sizes, ...times } }
   }
 
-  #time({ timestampMs }: FlvTag, { monotonicMs: arrivalMs }: Moment): TimelineTime {
-    const stamp = { deviceMs: timestampMs, arrivalMs, wrapBits: 32, reorderMs: flvTrackSkewMs } as const
-    const time = this.#timeline.map(stamp)
-    if (!time.epochStarted) return time
-    this.#epoch += 1
-    this.#lastDtsMs = undefined
-    this.#audioClock?.restart()
+  #time({ kind, timestampMs }: FlvTag, { monotonicMs: arrivalMs }: Moment): TimelineTime {
+    const tolerance = this.#behindMs(kind)
+    const time = this.#timeline.map({ deviceMs: timestampMs, arrivalMs, wrapBits: 32, reorderMs: tolerance })
+    if (time.epochStarted) {
+      this.#epoch += 1
+      this.#newest.clear()
+      this.#lastDtsMs = undefined
+      this.#audioClock?.restart()
+    }
+    this.#newest.set(kind, Math.max(this.#newest.get(kind) ?? time.ptsMs, time.ptsMs))
     return time
+  }
+
+  /** How far a track may be behind the newest stamp of all: as far as it is, and a step back that is no new clock. */
+  #behindMs(kind: FlvTag['kind']): number {
+    const own = this.#newest.get(kind)
+    return own === undefined ? flvTrackSkewMs : Math.max(...this.#newest.values()) - own + reorderMs
   }
 
   #gapBefore({ ptsMs }: AccessUnit): SourceGap | undefined {

@@ -28,7 +28,9 @@ export type ConnectionEvents = {
   closed(at: Moment): void
 }
 
-const policyViolation = 1008 // RFC 6455, 7.4.1.
+// RFC 6455, 7.4.1.
+const policyViolation = 1008
+export const goingAway = 1001
 
 const nobody: ConnectionEvents = {
   packet: () => undefined,
@@ -49,6 +51,7 @@ export class PhoneConnection {
   closed = false
   readonly #socket: PhoneSocket
   readonly #now: () => Moment
+  readonly #onRefused: (reason: string) => void
   readonly #guard = new PhoneGuard()
   #events: ConnectionEvents = nobody
   #closing = false
@@ -56,7 +59,15 @@ export class PhoneConnection {
   /** Of the ping whose answer is due. */
   #pingSentMs: number | undefined
 
-  constructor(socket: PhoneSocket, about: { principal: PhonePrincipal; address: string; now: () => Moment }) {
+  constructor(
+    socket: PhoneSocket,
+    about: {
+      principal: PhonePrincipal
+      address: string
+      now: () => Moment
+      onRefused: (reason: string) => void
+    },
+  ) {
     const { monotonicMs, wallMs } = about.now()
     this.principal = about.principal
     this.address = plainAddress(about.address)
@@ -64,6 +75,7 @@ export class PhoneConnection {
     this.heardMs = monotonicMs
     this.heardWallMs = wallMs
     this.#now = about.now
+    this.#onRefused = about.onRefused
     this.#socket = socket
     socket.onMessage((data, isBinary) => this.#message(data, isBinary))
     socket.onPong(() => this.#pong())
@@ -82,6 +94,7 @@ export class PhoneConnection {
   close(reason: string, code = policyViolation): void {
     if (this.#closing) return
     this.#closing = true
+    if (code !== goingAway) this.#onRefused(reason)
     this.#socket.close(code, reason)
   }
 

@@ -18,7 +18,8 @@ export class PhoneVisitor {
   readonly connection: PhoneConnection
   /** Names it in `phones/{id}/allow`; empty before it waits. */
   id = ''
-  readonly #refused: Record<string, number> = {}
+  /** Refused packets by reason. */
+  readonly refused: Record<string, number> = {}
   #held: Held[] = []
 
   constructor(connection: PhoneConnection, events: { onIdentified(): void; onClosed(): void }) {
@@ -57,7 +58,7 @@ export class PhoneVisitor {
 
   /** Hands over what was held, in the order in which it came. */
   admitTo(phone: Phone): void {
-    for (const [reason, count] of Object.entries(this.#refused)) {
+    for (const [reason, count] of Object.entries(this.refused)) {
       phone.session.refused[reason] = (phone.session.refused[reason] ?? 0) + count
     }
     for (const message of this.#held) {
@@ -74,7 +75,7 @@ export class PhoneVisitor {
       address,
       state: 'waiting',
       lastSeenAt: heardWallMs,
-      refused: this.#refused,
+      refused: this.refused,
       ...(capabilities?.model ? { model: capabilities.model } : {}),
       ...(capabilities && capabilities.resolutions.length > 0
         ? { resolutions: capabilities.resolutions }
@@ -126,7 +127,7 @@ export class PhoneVisitor {
   }
 
   #refuse(reason: string): void {
-    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1
   }
 }
 

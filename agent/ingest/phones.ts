@@ -13,7 +13,8 @@ import {
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Hub } from '../hub/hub.ts'
 import { Phone, type PhoneNeeds, type PhoneRecordings } from './phone.ts'
-import { PhoneConnection, type PhonePrincipal, type PhoneSocket } from './phone-connection.ts'
+import { goingAway, PhoneConnection, type PhonePrincipal, type PhoneSocket } from './phone-connection.ts'
+import { phoneInfo } from './phone-info.ts'
 import { cleanName, phoneName, uniqueName } from './phone-name.ts'
 import { PhonePictures } from './phone-pictures.ts'
 import { type Moment, PhoneSession } from './phone-session.ts'
@@ -23,7 +24,7 @@ import { PhoneVisitor } from './phone-visitor.ts'
 export type AllowedPhones = { has(key: string): boolean; remember(key: string): Promise<void> }
 
 export type PhoneEvent =
-  | { type: 'waiting' | 'admitted' | 'connected' | 'gone'; phone: string; address: string }
+  | { type: 'waiting' | 'admitted' | 'gone'; phone: string; address: string }
   | { type: 'refused'; phone: string; reason: string }
   | { type: 'fault'; message: string; error: unknown }
 
@@ -40,7 +41,6 @@ export type PhonesOptions = {
 }
 
 const tryLater = 1013 // RFC 6455, registry of close codes.
-const goingAway = 1001
 
 /**
  * All phones: those that wait at the door to be allowed (`PhoneVisitor`), those that film (`Phone`), and those
@@ -51,6 +51,7 @@ export class Phones implements Disposable {
   readonly #needs: PhoneNeeds
   readonly #visitors = new Set<PhoneVisitor>()
   readonly #phones = new Set<Phone>()
+  readonly #refusedBefore: Record<string, number> = {}
   readonly #disposed = new AbortController()
 
   constructor(options: PhonesOptions) {
@@ -80,12 +81,18 @@ export class Phones implements Disposable {
   connect(socket: PhoneSocket, { principal, address }: { principal: PhonePrincipal; address: string }): void {
     if (this.#visitors.size + this.#phones.size >= phonesMax) {
       socket.close(tryLater, 'too many phones')
+      this.#options.onEvent({ type: 'refused', phone: address, reason: 'too many phones' })
       return
     }
-    const connection = new PhoneConnection(socket, { principal, address, now: () => this.#now() })
+    const connection = new PhoneConnection(socket, {
+      principal,
+      address,
+      now: () => this.#now(),
+      onRefused: (reason) => this.#options.onEvent({ type: 'refused', phone: address, reason }),
+    })
     const visitor = new PhoneVisitor(connection, {
       onIdentified: () => this.#identified(visitor),
-      onClosed: () => this.#visitors.delete(visitor),
+      onClosed: () => this.#dismiss(visitor),
     })
     this.#visitors.add(visitor)
     if (principal.stream !== undefined) this.#identified(visitor)
@@ -100,6 +107,14 @@ export class Phones implements Disposable {
   get counts(): { connected: number; waiting: number } {
     const connected = this.connected().length
     return { connected, waiting: [...this.#visitors].filter(({ waiting }) => waiting).length }
+  }
+
+  /** Packets that were refused since the start, by reason, of all phones that ever came. */
+  refusedPackets(): Record<string, number> {
+    const refused = { ...this.#refusedBefore }
+    for (const { session } of this.#phones) addCounts(refused, session.refused)
+    for (const visitor of this.#visitors) addCounts(refused, visitor.refused)
+    return refused
   }
 
   connected(): Phone[] {
@@ -252,7 +267,13 @@ export class Phones implements Disposable {
   }
 
   #forgetIdle(phone: Phone): void {
-    if (!phone.session.connected && phone.session.state === 'idle') this.#phones.delete(phone)
+    if (phone.session.connected || phone.session.state !== 'idle') return
+    this.#phones.delete(phone)
+    addCounts(this.#refusedBefore, phone.session.refused)
+  }
+
+  #dismiss(visitor: PhoneVisitor): void {
+    if (this.#visitors.delete(visitor)) addCounts(this.#refusedBefore, visitor.refused)
   }
 
   #roundTrip(phone: Phone, ms: number): void {
@@ -278,28 +299,6 @@ function isNumbered(name: string, baseName: string): boolean {
   )
 }
 
-const shownStates = {
-  idle: 'ready',
-  starting: 'starting',
-  capturing: 'capturing',
-  draining: 'capturing',
-} as const
-
-function phoneInfo(phone: Phone, now: Moment): PhoneInfo {
-  const { session, connection, recording, roundTripMs, fps } = phone
-  const { capabilities } = connection ?? {}
-  return {
-    id: phone.name,
-    stream: phone.name,
-    address: connection?.address ?? '',
-    state: session.connected ? shownStates[session.state] : 'lost',
-    lastSeenAt: connection?.heardWallMs ?? now.wallMs,
-    refused: session.refused,
-    ...(capabilities?.model ? { model: capabilities.model } : {}),
-    ...(capabilities && capabilities.resolutions.length > 0 ? { resolutions: capabilities.resolutions } : {}),
-    ...(recording === undefined ? {} : { recording }),
-    ...(roundTripMs === undefined ? {} : { roundTripMs }),
-    ...(fps === undefined ? {} : { fps }),
-    ...(session.message === undefined ? {} : { message: session.message }),
-  }
+function addCounts(sum: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [reason, count] of Object.entries(counts)) sum[reason] = (sum[reason] ?? 0) + count
 }

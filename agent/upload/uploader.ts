@@ -184,17 +184,23 @@ class UploadLoop {
     await clock.sleep(waitMs, this.#stop.signal).catch(() => {})
   }
 
+  /** After a failure sooner than in a minute: at a start, the cloud on the same PC may come up after the agent. */
   async runHeartbeat(): Promise<void> {
     const { clock, random } = this.#options
     const { signal } = this.#stop
+    let failures = 0
     while (!signal.aborted) {
       try {
         if (!this.#error || stateOf(this.#error) !== 'auth') await this.#beat()
+        failures = 0
       } catch (cause) {
         if (signal.aborted) return
+        failures += 1
         this.#error ??= AppError.from(cause)
       }
-      await clock.sleep(heartbeatMs * (0.9 + 0.2 * random()), signal).catch(() => {})
+      const regularMs = heartbeatMs * (0.9 + 0.2 * random())
+      const waitMs = failures === 0 ? regularMs : Math.min(regularMs, backoffMs(failures, random))
+      await clock.sleep(waitMs, signal).catch(() => {})
     }
   }
 

@@ -246,3 +246,23 @@ test('the bandwidth cap is shared by all uploads', async () => {
   const seconds = (clock.monotonicMs() - startMs) / 1000
   expect(seconds).toBeGreaterThanOrEqual(800_000 / 10_000 - 1)
 })
+
+test('a cloud that comes up after the agent is found within seconds, though nothing waits', async () => {
+  server.plan = () => ({ kind: 'reset', afterBytes: 0 })
+  const uploader = start()
+  await until(() => uploader.status().state === 'offline', 100)
+  await until(() => clock.monotonicMs() > 5000, 100)
+  server.plan = () => undefined
+  const backAtMs = clock.monotonicMs()
+  await until(() => uploader.status().state === 'ok', 100)
+  expect(clock.monotonicMs() - backAtMs).toBeLessThan(20_000)
+})
+
+test('is stopped in the middle of a body, and leaves nothing behind', async () => {
+  fillSegment(ring, 0, 2_000_000)
+  const uploader = start({ bandwidth: 1000 })
+  await until(() => puts('h264').length === 1, 0)
+  await uploader[Symbol.asyncDispose]()
+  expect(clock.sleeping).toBe(0)
+  expect(ring.uploaded.size).toBe(0)
+})

@@ -41,9 +41,11 @@ const part = encodeURIComponent
 export const agent = {
   streams: async (signal: AbortSignal) =>
     (await call<{ streams: StreamInfo[] }>('GET', '/agent/v1/streams', undefined, signal)).streams,
-  /** The newest; the page follows only the open ones. */
-  recordings: async (signal: AbortSignal) =>
-    (await call<{ recordings: Recording[] }>('GET', '/agent/v1/recordings', undefined, signal)).recordings,
+  /** The newest. */
+  recordings: async (limit: number, signal: AbortSignal) => {
+    const path = pathOf('/agent/v1/recordings', { limit })
+    return (await call<{ recordings: Recording[] }>('GET', path, undefined, signal)).recordings
+  },
   phones: async (signal: AbortSignal) =>
     (await call<{ phones: PhoneInfo[] }>('GET', '/agent/v1/phones', undefined, signal)).phones,
   stats: (signal: AbortSignal) => call<AgentStats>('GET', '/agent/v1/stats', undefined, signal),
@@ -54,6 +56,7 @@ export const agent = {
   stopPhones: () => call<PhonesStopped>('POST', '/agent/v1/phones/stop', {}),
   session: (signal: AbortSignal) => call<SessionInfo>('GET', '/agent/v1/session', undefined, signal),
   openSession: (token: string) => call<SessionInfo>('POST', '/agent/v1/session', { token }),
+  closeSession: () => call<unknown>('DELETE', '/agent/v1/session'),
   tokens: async (signal: AbortSignal) =>
     (await call<{ tokens: TokenInfo[] }>('GET', '/agent/v1/tokens', undefined, signal)).tokens,
   createToken: (request: NewToken) =>

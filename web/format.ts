@@ -40,6 +40,11 @@ export function formatSpan(ms: number): string {
   return `${Math.round(ms / 86_400_000)} d`
 }
 
+/** `H.264` for `h264`; other names in capitals. */
+export function formatCodec(codec: string): string {
+  return codec.replace(/^h(26[45])$/, 'H.$1').toUpperCase()
+}
+
 const locale = (language: string): string => (language === 'zh' ? 'zh-CN' : 'en-GB')
 
 /** `14:03:22` in the viewer's zone. */

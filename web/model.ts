@@ -1,13 +1,25 @@
 import { computed } from '@preact/signals'
+import type { Recording } from '../shared/contract/recording.ts'
 import { agent, cloud } from './api.ts'
 import { createResource } from './poll.ts'
 
 /** What several views look at; each is loaded only while one of them is on the page. */
 export const streams = createResource(agent.streams)
-export const recordings = createResource(agent.recordings)
+export const recordings = createResource(findRecordings)
 export const phones = createResource(agent.phones)
 export const stats = createResource(agent.stats)
 export const health = createResource(cloud.health)
+
+const newest = 20 // The open ones are nearly always among these, and each may list a thousand segments.
+const farthest = 500
+
+/** The newest recordings; many more only when a stream names an open one that is not among them. */
+async function findRecordings(signal: AbortSignal): Promise<Recording[]> {
+  const first = await agent.recordings(newest, signal)
+  const known = new Set(first.map(({ id }) => id))
+  const open = streams.value.value?.flatMap((stream) => stream.recordings) ?? []
+  return open.every((id) => known.has(id)) ? first : agent.recordings(farthest, signal)
+}
 
 /** Who I am; asked once, and again after each sign-in. */
 export const session = createResource(agent.session, () => true)

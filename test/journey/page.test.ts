@@ -219,6 +219,9 @@ describe.skipIf(!chromium)('the page in Chromium, on canned answers', () => {
     await page.getByLabel('Token').fill('right')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByText('Running 62 %').waitFor()
+    await page.getByRole('link', { name: 'Status' }).click()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Token').waitFor()
   })
 
   test('a viewer is offered nothing that the server would refuse', async () => {

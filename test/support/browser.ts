@@ -40,7 +40,6 @@ export async function openBrowser(options: {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      '--autoplay-policy=no-user-gesture-required',
     ],
   })
   return {

@@ -230,6 +230,9 @@ function route(state: State, method: string, url: URL, body: Record<string, unkn
     }
     case 'GET /agent/v1/session':
       return ok({ subject: 'somebody', role: data.role })
+    case 'DELETE /agent/v1/session':
+      data.signedOut = true
+      return ok({})
     case 'POST /agent/v1/session':
       if (body.token !== 'right') return unauthenticated
       data.signedOut = false

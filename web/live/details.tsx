@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX, RefObject } from 'preact'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { noFilters, setFilters } from '../archive/archive-model.ts'
-import { formatBitRate, formatBytes } from '../format.ts'
+import { formatBitRate, formatBytes, formatCodec } from '../format.ts'
 import { hrefOf } from '../route.ts'
 import { text } from '../text/text.ts'
 import { attempt } from '../ui/notice.tsx'
@@ -53,7 +53,7 @@ function rowsOf(stream: StreamInfo): [string, ComponentChildren][] {
   const { video, audio } = stream
   const rows: [string, ComponentChildren][] = [
     [words.kind, stream.kind ?? text.value.none],
-    [words.codec, video ? `${video.codec.toUpperCase()} (${video.codecString})` : text.value.none],
+    [words.codec, video ? `${formatCodec(video.codec)} (${video.codecString})` : text.value.none],
     [words.size, video && video.width > 0 ? `${video.width} × ${video.height}` : text.value.none],
     [words.rate, `${stream.fps.toFixed(1)} fps`],
     [words.bitrate, formatBitRate(stream.bitsPerSecond)],
@@ -62,6 +62,6 @@ function rowsOf(stream: StreamInfo): [string, ComponentChildren][] {
     [words.viewersLabel, stream.viewers],
     [words.ring, words.ringPolicy[stream.ring]],
   ]
-  if (audio) rows.splice(3, 0, [words.audio, `${audio.codec.toUpperCase()}, ${audio.sampleRate} Hz`])
+  if (audio) rows.splice(3, 0, [words.audio, `${formatCodec(audio.codec)}, ${audio.sampleRate} Hz`])
   return rows
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
-import { formatSpan } from '../format.ts'
+import { formatCodec, formatSpan } from '../format.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { canDecode, type LiveState, playLive } from './play-live.ts'
@@ -81,7 +81,7 @@ function Undecodable({ codec }: { codec: string }): JSX.Element {
   return (
     <div class="overlay">
       <Icon name="camera" />
-      <p>{text.value.live.unsupported(codec === 'h265' ? 'H.265' : codec.toUpperCase())}</p>
+      <p>{text.value.live.unsupported(formatCodec(codec))}</p>
     </div>
   )
 }

@@ -5,6 +5,7 @@ import { retryPauseMs } from './retry-pause.ts'
 /** What a tile shows over its picture. `retrying` holds when the next try comes, in ms from now. */
 export type LiveState = { is: 'connecting' | 'playing' } | { is: 'retrying'; inMs: number }
 
+const watchEveryMs = 1000
 const steadyAfterMs = 10_000 // Played for this long: the next loss begins with the short pause again.
 const stalledAfterMs = 8000 // Longer than any key frame distance that still feels live.
 
@@ -49,14 +50,15 @@ export function playLive(video: HTMLVideoElement, name: string, on: (state: Live
     on({ is: 'retrying', inMs })
     timer = setTimeout(() => void open(), inMs)
   }
-  const watch = (startedAt: number, lastTime: number, stillMs: number): void => {
+  const watch = (lastTime: number, movedMs: number, stillMs: number): void => {
     const time = video.currentTime
-    const moved = time > lastTime
-    const still = moved || video.paused ? 0 : stillMs + 1000
-    if (moved) on({ is: 'playing' })
-    if (moved && performance.now() - startedAt > steadyAfterMs) failures = 0
+    const moves = time > lastTime
+    const moved = moves ? movedMs + watchEveryMs : movedMs
+    const still = moves || video.paused ? 0 : stillMs + watchEveryMs
+    if (moves) on({ is: 'playing' })
+    if (moved >= steadyAfterMs) failures = 0
     if (still >= stalledAfterMs) fail()
-    else timer = setTimeout(() => watch(startedAt, time, still), 1000)
+    else timer = setTimeout(() => watch(time, moved, still), watchEveryMs)
   }
   const open = async (): Promise<void> => {
     on({ is: 'connecting' })
@@ -66,7 +68,7 @@ export function playLive(video: HTMLVideoElement, name: string, on: (state: Live
       player = createPlayer(mpegts, video, name, fail)
       video.muted ||= failures === 0 // Browsers start a picture by themselves only without sound.
       Promise.resolve(player.play()).catch(() => {}) // Refused autoplay: the watch below sees a paused video.
-      watch(performance.now(), video.currentTime, 0)
+      watch(video.currentTime, 0, 0)
     } catch {
       fail()
     }
@@ -101,9 +103,14 @@ function createPlayer(mpegts: Library, video: HTMLVideoElement, name: string, fa
   return player
 }
 
+/** What Safari on an iPhone has instead; mpegts.js knows it too. */
+function managedSource(): typeof MediaSource | undefined {
+  return (globalThis as { ManagedMediaSource?: typeof MediaSource }).ManagedMediaSource
+}
+
 /** Whether Media Source can decode the codec; a stream of unknown codec is tried. */
 export function canDecode(codecString: string | undefined): boolean {
   if (!codecString) return true
-  const source = globalThis.MediaSource
+  const source = globalThis.MediaSource ?? managedSource()
   return source?.isTypeSupported(`video/mp4; codecs="${codecString}"`) ?? false
 }

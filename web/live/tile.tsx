@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { formatBitRate, formatDuration } from '../format.ts'
-import { mayOperate, openRecordings } from '../model.ts'
+import { mayOperate, openRecordings, streams } from '../model.ts'
 import { goTo, route } from '../route.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
@@ -15,7 +15,11 @@ import { selection, toggleSelected } from './selection.tsx'
 import { useInView } from './visible.ts'
 
 /** The stream that is shown large (`#/live/NAME`): browser history opens and closes it. */
-const largeName = (): string | undefined => (route.value.section === 'live' ? route.value.item : undefined)
+function largeName(): string | undefined {
+  const { section, item } = route.value
+  const here = section === 'live' && streams.value.value?.some(({ name }) => name === item)
+  return here ? item : undefined // One that is gone gives the wall back.
+}
 
 export function Tile({ stream }: { stream: StreamInfo }): JSX.Element {
   const element = useRef<HTMLElement>(null)

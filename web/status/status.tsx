@@ -1,8 +1,12 @@
 import type { JSX } from 'preact'
-import { agentHere, health, mayAdminister, stats } from '../model.ts'
+import { agent } from '../api.ts'
+import { signedOut } from '../http.ts'
+import { agentHere, health, mayAdminister, session, stats } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
+import { attempt } from '../ui/notice.tsx'
+import { Button } from '../ui/parts.tsx'
 import { alarmsOf } from './alarms.ts'
 import { AgentCard, CloudCard, DiskCard, UploadCard } from './cards.tsx'
 import { Tokens } from './tokens.tsx'
@@ -14,6 +18,7 @@ export function Status(): JSX.Element {
     <div class="view">
       <header class="view-head">
         <h1>{text.value.sections.status}</h1>
+        <WhoAmI />
       </header>
       <Alarms />
       <div class="status-grid">
@@ -23,6 +28,22 @@ export function Status(): JSX.Element {
         {now && <AgentCard stats={now} />}
       </div>
       {agentHere.value && mayAdminister.value && <Tokens />}
+    </div>
+  )
+}
+
+function WhoAmI(): JSX.Element | null {
+  const me = session.value.value
+  if (!me) return null
+  const leave = (): Promise<boolean> =>
+    attempt(async () => {
+      await agent.closeSession()
+      signedOut.value = true
+    })
+  return (
+    <div class="actions">
+      <span class="muted">{text.value.status.signedInAs(me.subject, me.role)}</span>
+      <Button onClick={() => void leave()}>{text.value.status.signOut}</Button>
     </div>
   )
 }

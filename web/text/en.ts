@@ -245,6 +245,9 @@ export const en = {
     recording: 'Recording',
   },
   status: {
+    signedInAs: (name: string, role: string) =>
+      name === role ? `Signed in as ${name}` : `Signed in as ${name} (${role})`,
+    signOut: 'Sign out',
     allWell: 'Everything works',
     alarms: (n: number) => plural(n, 'thing needs attention', 'things need attention'),
     disk: 'Disk',

@@ -242,6 +242,8 @@ export const zh: Texts = {
     recording: '录制',
   },
   status: {
+    signedInAs: (name, role) => (name === role ? `已登录：${name}` : `已登录：${name}（${role}）`),
+    signOut: '退出登录',
     allWell: '一切正常',
     alarms: (n) => `${n} 项需要注意`,
     disk: '磁盘',

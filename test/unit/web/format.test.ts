@@ -3,6 +3,7 @@ import {
   dayKey,
   formatBitRate,
   formatBytes,
+  formatCodec,
   formatDateTime,
   formatDuration,
   formatSpan,
@@ -44,6 +45,12 @@ test.each([
   [10_800_000, '3 h'],
   [604_800_000, '7 d'],
 ])('%d ms span %s', (ms, words) => expect(formatSpan(ms)).toBe(words))
+
+test.each([
+  ['h264', 'H.264'],
+  ['h265', 'H.265'],
+  ['aac', 'AAC'],
+])('%s is written %s', (codec, words) => expect(formatCodec(codec)).toBe(words))
 
 test('a day is the one on the calendar of the viewer', () => {
   expect(dayKey(new Date(2026, 10, 3, 23, 59).getTime())).toBe('2026-11-03')

@@ -13,7 +13,7 @@ export function hlsPlaylist(
   options: { closed: boolean; urlOf: (segment: string) => string },
 ): string {
   const shown = segments.filter((row) => row.media && row.video)
-  const longestS = Math.max(1, ...shown.map((row) => (row.to - row.from) / 1000))
+  const longestS = Math.max(1, ...shown.map((row) => (row.media?.durationMs ?? 0) / 1000))
   const lines = [
     '#EXTM3U',
     '#EXT-X-VERSION:7',
@@ -31,11 +31,11 @@ export function hlsPlaylist(
 }
 
 function segmentLines(row: SegmentRow, url: string): string[] {
-  const { initBytes = 0, sizeBytes = 0 } = row.media ?? {}
+  const { initBytes = 0, sizeBytes = 0, durationMs = 0 } = row.media ?? {}
   return [
     `#EXT-X-MAP:URI="${url}",BYTERANGE="${initBytes}@0"`,
     `#EXT-X-PROGRAM-DATE-TIME:${new Date(row.from).toISOString()}`,
-    `#EXTINF:${Math.max(0.001, (row.to - row.from) / 1000).toFixed(3)},`,
+    `#EXTINF:${Math.max(0.001, durationMs / 1000).toFixed(3)},`,
     `#EXT-X-BYTERANGE:${sizeBytes - initBytes}@${initBytes}`,
     url,
   ]

@@ -9,7 +9,14 @@ const epoch = 1_772_366_400_000
 function row(seq: number, more: Partial<SegmentRow> = {}): SegmentRow {
   const units = Array.from({ length: 10 }, (_, i) => unitOf(syntheticPicture(seq * 10 + i)))
   const { manifest } = sealSegment({ agent: 'lab', stream: 'cam', epoch, seq, units, video: syntheticVideo })
-  const media = { key: `media/${seq}.mp4`, sizeBytes: 5000, sha256: '', initBytes: 700, audio: false }
+  const media = {
+    key: `media/${seq}.mp4`,
+    sizeBytes: 5000,
+    sha256: '',
+    initBytes: 700,
+    durationMs: 1000,
+    audio: false,
+  }
   return { ...newSegmentRow(manifest, 0), media, ...more }
 }
 const urlOf = (segment: string) => `segments/cam/${segment}.mp4`
@@ -24,13 +31,13 @@ test('names every segment with its own init section, its length and its date', (
     '#EXT-X-INDEPENDENT-SEGMENTS',
     '#EXT-X-MAP:URI="segments/cam/1772366400000-000000.mp4",BYTERANGE="700@0"',
     '#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:00.000Z',
-    '#EXTINF:0.933,',
+    '#EXTINF:1.000,',
     '#EXT-X-BYTERANGE:4300@700',
     'segments/cam/1772366400000-000000.mp4',
     '#EXT-X-DISCONTINUITY',
     '#EXT-X-MAP:URI="segments/cam/1772366400000-000001.mp4",BYTERANGE="700@0"',
     '#EXT-X-PROGRAM-DATE-TIME:2026-03-01T12:00:01.000Z',
-    '#EXTINF:0.933,',
+    '#EXTINF:1.000,',
     '#EXT-X-BYTERANGE:4300@700',
     'segments/cam/1772366400000-000001.mp4',
     '#EXT-X-ENDLIST',

@@ -156,7 +156,8 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
     pendingSegments: uploader.status().pending,
     pendingBytes: uploader.status().pendingBytes,
   })
-  registerFigures(metrics, { hub, play: play.figures, loop, ring: () => ring.stats(), upload })
+  const refusedPackets = () => phones.refusedPackets()
+  registerFigures(metrics, { hub, play: play.figures, loop, ring: () => ring.stats(), upload, refusedPackets })
   const commands = createCommands({ ...parts, ...options, version, loop, door: doorInfo(config) })
   const tokens = await openTokens({ file, adminPath: join(data, 'admin.token'), clock })
   const auth = createAuth({ tokens, file, clock, port })

@@ -93,6 +93,8 @@ export const rtmpWindowBytes = 2_500_000 // Bytes between two acknowledgements: 
 export const rtmpControlBytesMax = 64 * KiB // Answers that a peer has not read: one that only asks is closed.
 export const rtmpMessagesPerSecond = 20_000 // 16 MiB of a backlog comes in one second as 1000 messages.
 export const rtmpConnectionsMax = 5000 // Viewers and publishers together, below the usual 8192 descriptors.
+export const rtmpConfigBytesMax = 64 * KiB // A codec configuration: its length fields have 16 bits, real ones are below 1 KiB.
+export const flvTrackSkewMs = 5000 // How far behind the other a track of one source may begin: writers of files buffer seconds.
 export const flvTracksMax = 16 // Of one Enhanced RTMP message: OBS sends up to six renditions.
 
 // --- Recordings

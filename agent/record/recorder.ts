@@ -360,10 +360,12 @@ export class StreamRecorder implements StreamSink {
     this.#open = undefined
     const endMs = next?.epoch === open.segment.epoch ? Math.max(open.endMs, next.ptsMs) : open.endMs
     const endWallMs = this.#wall.wallMs(endMs)
-    const sealing = open.writer.seal({ reason, endMs, ...this.#wall.result() }).then(
-      (manifest) => this.#settle(open, manifest, endWallMs),
-      () => undefined, // The ring is gone, and the process ends for it.
-    )
+    const sealing = open.writer
+      .seal({ reason, endMs, continued: next !== undefined, ...this.#wall.result() })
+      .then(
+        (manifest) => this.#settle(open, manifest, endWallMs),
+        () => undefined, // The ring is gone, and the process ends for it.
+      )
     this.#seals.add(sealing)
     sealing.finally(() => this.#seals.delete(sealing))
     this.#flushes.cutAt(endWallMs, next === undefined)

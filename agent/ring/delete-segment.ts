@@ -6,7 +6,8 @@ import { unlinkIfThere } from './write-durably.ts'
 /**
  * Deleting the bytes of a sealed segment (docs/ring.md). The name says what was decided before a byte goes, so
  * that a kill, and even the loss of agent.db, cannot turn a half-deleted segment into one that is to be uploaded:
- * `.gone` it is in the store, its manifest stays until nobody will ask for it; `.del` it is lost.
+ * `.gone` it is in the store, its manifest stays until nobody will ask for it; `.del` it is lost. `forget` comes
+ * when the row says so too.
  */
 export function deleteBytes(fs: RingFs, layout: Layout, place: SegmentPlace, as: 'gone' | 'del'): void {
   try {
@@ -18,9 +19,8 @@ export function deleteBytes(fs: RingFs, layout: Layout, place: SegmentPlace, as:
   for (const ext of [...mediaExts, 'idx']) unlinkIfThere(fs, layout.segment(place, ext))
   // While a byte may come back after a power cut, so must the name that says what it is.
   fs.syncDirectory(layout.stream(place.stream))
-  if (as === 'del') unlinkIfThere(fs, layout.segment(place, as))
 }
 
-export function forgetGone(fs: RingFs, layout: Layout, place: SegmentPlace): void {
-  unlinkIfThere(fs, layout.segment(place, 'gone'))
+export function forget(fs: RingFs, layout: Layout, place: SegmentPlace, as: 'gone' | 'del'): void {
+  unlinkIfThere(fs, layout.segment(place, as))
 }

@@ -38,6 +38,7 @@ export class DiskState {
 
   block(cause: Cause, words: string): void {
     this.#words = words
+    this.#checkedAtMs = this.#clock.monotonicMs()
     if (this.blocked !== cause) this.#emit({ type: 'blocked', cause })
     this.blocked = cause
     this.#tell()
@@ -61,7 +62,9 @@ export class DiskState {
 
   #check(): void {
     try {
-      const shortage = this.#quota.makeSpace() ?? this.#quota.makeRoom(0)
+      // Once it was full it must have room for a while, or recording would begin and end every second.
+      const room = this.blocked ? this.#quota.margin : 0
+      const shortage = this.#quota.makeSpace() ?? this.#quota.makeRoom(room)
       if (shortage) this.block('disk-full', shortage.words)
       else if (this.blocked) this.#probe()
     } catch (error) {

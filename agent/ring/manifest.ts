@@ -47,6 +47,7 @@ export function manifestOf(options: {
     ...(header.gapBefore && { gapBefore: header.gapBefore }),
     gaps: boundedGaps(options.gaps),
     closedBecause: end.reason,
+    continued: end.continued ?? false,
   }
 }
 

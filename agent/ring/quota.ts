@@ -5,7 +5,7 @@ import {
   ringReserveShare,
   segmentBytesMax,
 } from '../../shared/limits.ts'
-import { deleteBytes, forgetGone } from './delete-segment.ts'
+import { deleteBytes, forget } from './delete-segment.ts'
 import type { Layout } from './names.ts'
 import type { RingDb, StoredSegment } from './ring-db.ts'
 import type { RingFs } from './ring-fs.ts'
@@ -52,10 +52,13 @@ export class Quota {
     this.segments = usage.segments
   }
 
+  get margin(): number {
+    return Math.min(segmentBytesMax, this.quotaBytes / 10)
+  }
+
   /** Frees until the quota has room for `bytes` and a margin, so that not every write has to delete. */
   makeRoom(bytes: number): Shortage | undefined {
-    const margin = Math.min(segmentBytesMax, this.quotaBytes / 10)
-    while (this.usedBytes + bytes + margin > this.quotaBytes) {
+    while (this.usedBytes + bytes + this.margin > this.quotaBytes) {
       if (this.recycleOne()) continue
       return this.usedBytes + bytes > this.quotaBytes
         ? { words: 'the quota of the ring is used up' }
@@ -81,27 +84,27 @@ export class Quota {
     const db = this.#db
     const easy = db.toRecycle('uploaded', []) ?? db.toRecycle('unclaimed', this.keep)
     if (easy) {
-      this.recycle(easy)
+      this.#recycle(easy)
       return true
     }
     const forced = force && this.#whenFull === 'overwrite' ? db.toRecycle('any', []) : undefined
     if (!forced) return false
     this.overwritten += 1
-    this.recycle(forced)
+    this.#recycle(forced)
     return true
   }
 
   /** Numbered as in docs/ring.md. */
-  recycle(segment: StoredSegment): void {
+  #recycle(segment: StoredSegment): void {
     const db = this.#db
     db.setDeleting(segment) // 1. From here on the deletion will be finished, whatever happens.
     deleteBytes(this.#fs, this.#layout, segment, segment.uploaded ? 'gone' : 'del') // 2. Name, then bytes.
-    this.finishRecycle(segment) // 3. The row, together with the gap that it leaves.
+    this.#finish(segment) // 3. The row, together with the gap that it leaves.
     this.usedBytes -= segment.sizeBytes
     this.segments -= 1
   }
 
-  finishRecycle(segment: StoredSegment): void {
+  #finish(segment: StoredSegment): void {
     const db = this.#db
     if (segment.uploaded) {
       db.setGone(segment)
@@ -114,12 +117,13 @@ export class Quota {
       db.extendGap(segment.stream, gap)
     })
     this.#onLost(segment.stream, gap)
+    forget(this.#fs, this.#layout, segment, 'del') // 4.
   }
 
   /** Manifests of segments that are only in the store, once no open claim can want to name them. */
   forget(): void {
     for (const place of this.#db.forgettable(forgetPerSweep)) {
-      forgetGone(this.#fs, this.#layout, place)
+      forget(this.#fs, this.#layout, place, 'gone')
       this.#db.removeSegment(place)
     }
   }

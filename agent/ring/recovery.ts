@@ -6,7 +6,7 @@ import {
   manifest as manifestSchema,
   segmentName,
 } from '../../shared/contract/segment.ts'
-import { deleteBytes } from './delete-segment.ts'
+import { deleteBytes, forget } from './delete-segment.ts'
 import { type Layout, mediaExt, mediaExts, parseFileName, type SegmentPlace } from './names.ts'
 import { recoverSegment } from './recover-segment.ts'
 import type { RingDb, StoredSegment } from './ring-db.ts'
@@ -73,6 +73,20 @@ function recoverStream(context: Context, stream: string): void {
     else if (row.local && !suffixes?.has('json')) settleMissing(context, row, suffixes)
   }
   for (const [key, { place, suffixes }] of files) recoverFiles(context, place, suffixes, rows.get(key))
+  noteBetween(context, stream)
+}
+
+/** It may also have died after one segment and before the first unit of the next, which it had. */
+function noteBetween(context: Context, stream: string): void {
+  const tail = context.db.takeContinued(stream)
+  if (tail !== undefined) noteCrash(context, stream, tail)
+}
+
+function noteCrash({ db, report, nowMs }: Context, stream: string, to: number): void {
+  const gap: Gap = { from: to, to: Math.max(to, nowMs), cause: 'crash' }
+  db.putGap(stream, gap)
+  report.lost.push({ stream, gap })
+  report.tails.set(stream, Math.max(to, report.tails.get(stream) ?? to))
 }
 
 type Row = ReturnType<RingDb['places']>[number]
@@ -82,6 +96,7 @@ function finishDeleting({ fs, layout, db, report }: Context, row: Row): void {
   if (!segment) return
   deleteBytes(fs, layout, row, row.uploaded ? 'gone' : 'del')
   settleGone(db, report, segment, 'recycled')
+  if (!row.uploaded) forget(fs, layout, row, 'del')
 }
 
 /** A row that says the bytes are here, but no manifest is. */
@@ -144,6 +159,7 @@ function finishDel({ fs, layout, db, report, rebuild }: Context, place: SegmentP
       'recycled',
     )
   deleteBytes(fs, layout, place, 'del')
+  forget(fs, layout, place, 'del')
 }
 
 /** Sealed. With a row all is well but names that a power cut took back; without, the row is made again. */
@@ -154,6 +170,8 @@ function adopt(context: Context, place: SegmentPlace, suffixes: Set<string>, row
     if (!suffixes.has(`${ext}.part`)) continue
     if (suffixes.has(ext)) unlinkIfThere(fs, layout.segment(place, `${ext}.part`))
     else fs.rename(layout.segment(place, `${ext}.part`), layout.segment(place, ext))
+    suffixes.delete(`${ext}.part`)
+    suffixes.add(ext)
     renamed = true
   }
   if (renamed) fs.syncDirectory(layout.stream(place.stream))
@@ -165,7 +183,6 @@ function adopt(context: Context, place: SegmentPlace, suffixes: Set<string>, row
       for (const gap of gapsOf(read.manifest)) db.putGap(place.stream, gap)
     })
     report.adopted += 1
-    if (!context.rebuild) noteTail(report, place.stream, read.manifest.to) // It died between manifest and row.
     return
   }
   quarantine(
@@ -178,7 +195,7 @@ function adopt(context: Context, place: SegmentPlace, suffixes: Set<string>, row
 }
 
 function recoverOpen(context: Context, place: SegmentPlace, suffixes: Set<string>): void {
-  const { fs, layout, db, report, nowMs } = context
+  const { fs, layout, db, report } = context
   const recovered = recoverSegment(fs, layout, place)
   if (recovered.outcome === 'quarantine') {
     for (const suffix of suffixes) {
@@ -189,20 +206,12 @@ function recoverOpen(context: Context, place: SegmentPlace, suffixes: Set<string
   }
   if (recovered.outcome === 'empty') return
   const { manifest, files } = recovered
-  const { to } = manifest
-  const gap: Gap = { from: to, to: Math.max(to, nowMs), cause: 'crash' }
   db.transaction(() => {
     db.putSegment(rowOf(manifest, files))
-    for (const inner of gapsOf(manifest)) db.putGap(place.stream, inner)
-    db.putGap(place.stream, gap)
+    for (const gap of gapsOf(manifest)) db.putGap(place.stream, gap)
   })
   report.sealed += 1
-  report.lost.push({ stream: place.stream, gap })
-  noteTail(report, place.stream, to)
-}
-
-function noteTail({ tails }: RecoveryReport, stream: string, to: number): void {
-  tails.set(stream, Math.max(to, tails.get(stream) ?? to))
+  noteCrash(context, place.stream, manifest.to)
 }
 
 function quarantine({ fs, layout, report }: Context, directory: string, name: string, reason: string): void {

@@ -11,6 +11,8 @@ export type StoredSegment = SegmentPlace & {
   units: number
   sizeBytes: number
   continues: boolean
+  /** A unit followed at once: see `SegmentEnd`. */
+  continued: boolean
   uploaded: boolean
   local: boolean
   claimed: boolean
@@ -25,7 +27,7 @@ const schema = `
 create table if not exists segment (
   stream text not null, epoch integer not null, seq integer not null,
   from_ms integer not null, to_ms integer not null, units integer not null, bytes integer not null,
-  continues integer not null, uploaded integer not null, local integer not null, claimed integer not null,
+  continues integer not null, continued integer not null, uploaded integer not null, local integer not null, claimed integer not null,
   deleting integer not null, files text not null,
   primary key (stream, epoch, seq)
 ) without rowid;
@@ -98,9 +100,14 @@ export class RingDb implements Disposable {
   putSegment(segment: Omit<StoredSegment, 'claimed' | 'deleting'>): void {
     const { stream, epoch, seq } = segment
     this.#run(
-      'insert or replace into segment values (?,?,?,?,?,?,?,?,?,?,0,0,?)',
+      'insert or replace into segment values (?,?,?,?,?,?,?,?,?,?,?,0,0,?)',
       ...[stream, epoch, seq, segment.from, segment.to, segment.units, segment.sizeBytes],
-      ...[Number(segment.continues), Number(segment.uploaded), Number(segment.local)],
+      ...[
+        Number(segment.continues),
+        Number(segment.continued),
+        Number(segment.uploaded),
+        Number(segment.local),
+      ],
       JSON.stringify(segment.files),
     )
     this.#run(
@@ -137,6 +144,17 @@ export class RingDb implements Disposable {
       local: row.local === 1,
       deleting: row.deleting === 1,
     }))
+  }
+
+  /** Wall ms of the end of the newest segment if a unit was to follow it; told once. */
+  takeContinued(stream: string): number | undefined {
+    const newest = this.#segments('where stream = ? order by epoch desc, seq desc limit 1', stream)[0]
+    if (!newest?.continued) return undefined
+    this.#run(
+      'update segment set continued = 0 where stream = ? and epoch = ? and seq = ?',
+      ...placeOf(newest),
+    )
+    return newest.to
   }
 
   streams(): { name: string; epoch: number }[] {
@@ -299,6 +317,7 @@ function toSegment(row: Record<string, unknown>): StoredSegment {
     units: Number(row.units),
     sizeBytes: Number(row.bytes),
     continues: row.continues === 1,
+    continued: row.continued === 1,
     uploaded: row.uploaded === 1,
     local: row.local === 1,
     claimed: row.claimed === 1,

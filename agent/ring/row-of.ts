@@ -10,6 +10,7 @@ export function rowOf(manifest: Manifest, files: SealedFile[]): Omit<StoredSegme
     units: manifest.video?.units ?? manifest.audio?.units ?? 0,
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
     uploaded: false,
+    continued: manifest.continued === true,
     local: true,
   }
 }

@@ -31,6 +31,8 @@ export type NewSegment = SegmentKey & {
 
 export type SegmentEnd = {
   reason: string
+  /** The next unit is there already: if no segment follows, the agent died. */
+  continued?: boolean
   /** Timeline ms at which the last picture ends; absent: its own time plus the last spacing. */
   endMs?: number
   wallOffsetMs: number

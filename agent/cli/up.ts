@@ -7,6 +7,7 @@ import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { dataDirectory, readConfig } from '../config.ts'
 import { Child, type Ready } from './child.ts'
 import { runDemo } from './demo.ts'
+import { openKeyboard } from './keyboard.ts'
 import { inLanguage } from './words.ts'
 
 export type UpOptions = { data?: string; config?: string; port?: string; lan?: boolean; demo?: boolean }
@@ -57,10 +58,12 @@ export async function up(options: UpOptions): Promise<number> {
   const both = await Promise.race([cloudReady.promise, fatal.promise, stopped])
   if (typeof both === 'number') return both
   process.stdout.write(`ready ${started.page}\n`)
+  const port = started.port ?? config.http.port
+  if (process.stdin.isTTY) children.use(await openKeyboard({ data, port: String(port) }))
   if (options.demo) {
     const demo = runDemo({
       data,
-      port: started.port ?? config.http.port,
+      port,
       lan: options.lan ?? config.http.lan,
       signal,
     })

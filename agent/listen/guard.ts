@@ -45,6 +45,10 @@ function sameOrigin(origin: string, host: string | undefined, publicUrl: string 
 export function isLoopback(request: IncomingMessage): boolean {
   const { headers } = request
   if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false
-  const address = request.socket.remoteAddress?.replace(/^::ffff:/i, '') ?? ''
+  return isLoopbackAddress(request.socket.remoteAddress ?? '')
+}
+
+export function isLoopbackAddress(remoteAddress: string): boolean {
+  const address = remoteAddress.replace(/^::ffff:/i, '')
   return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))
 }

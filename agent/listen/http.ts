@@ -15,6 +15,7 @@ import { BodyTooLarge, sendApiResponse, toApiRequest } from './api-bridge.ts'
 import { flvSocket } from './flv-socket.ts'
 import { type CloudDoor, createForward, type Forward, isCloudPath } from './forward.ts'
 import { checkOrigin, type HostRule, hostAllowed, isLoopback } from './guard.ts'
+import { openPort } from './open-port.ts'
 import { type Pages, securityHeaders, servePage } from './pages.ts'
 import { type Refusal, refuse, refuseUpgrade } from './refuse.ts'
 import { createWebSockets, type PhoneSocket, type WebSockets } from './websocket.ts'
@@ -54,7 +55,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpDoor> {
   server.on('request', (request, response) => door.request(request, response))
   server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head))
   server.on('clientError', (_error, socket) => socket.destroy())
-  await listen(server, options)
+  await openPort(server, { host: options.host, port: options.port, hint: '--port' })
   return {
     port: (server.address() as AddressInfo).port,
     [Symbol.asyncDispose]: async () => {
@@ -78,38 +79,6 @@ function listener({ tls }: HttpOptions): Server {
     shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
   }
   return tls ? createTlsServer({ ...common, ...tls }) : createServer(common)
-}
-
-function listen(server: Server, { host, port }: HttpOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(portError(cause, port)))
-    server.listen({ host, port, backlog: 1024 }, () => {
-      server.removeAllListeners('error')
-      server.on('error', () => undefined) // EMFILE at accept: Node goes on accepting.
-      resolve()
-    })
-  })
-}
-
-function portError(cause: NodeJS.ErrnoException, port: number): AppError {
-  if (cause.code === 'EADDRINUSE') {
-    return new AppError(
-      'FailedPrecondition',
-      `port ${port} is taken: stop what holds it, or choose another with --port`,
-      {
-        cause,
-        zh: `端口 ${port} 已被占用：请停止占用它的程序，或用 --port 指定其他端口。`,
-      },
-    )
-  }
-  return new AppError(
-    'FailedPrecondition',
-    `port ${port} cannot be opened (${cause.code}): choose another with --port`,
-    {
-      cause,
-      zh: `无法打开端口 ${port}（${cause.code}）：请用 --port 指定其他端口。`,
-    },
-  )
 }
 
 type Visit = { request: IncomingMessage; path: string; query: URLSearchParams; requestId: string }

@@ -89,6 +89,7 @@ export const rtmpCommandBytesMax = 64 * KiB // connect with all its capabilities
 export const rtmpTextCharsMax = 2048 // Address, stream name with its query: as a URL in browsers.
 export const rtmpSetupMs = 10_000 // RELIABILITY.md C5: from accept to the end of the handshake, and as long to publish or play.
 export const rtmpSilenceMs = 30_000 // A publisher that says nothing for so long has lost its network.
+export const rtmpPingMs = 30_000 // To viewers: routers forget a connection over which nothing comes back.
 export const rtmpWindowBytes = 2_500_000 // Bytes between two acknowledgements: five seconds of 4 Mb/s.
 export const rtmpControlBytesMax = 64 * KiB // Answers that a peer has not read: one that only asks is closed.
 export const rtmpMessagesPerSecond = 20_000 // 16 MiB of a backlog comes in one second as 1000 messages.

@@ -29,7 +29,7 @@ import { connected, playStatus, publishStatus, type Status, statusOf } from './s
 export type SessionEvent =
   | { kind: 'send'; bytes: Uint8Array }
   /** Answer with `accept` or `refuse`. */
-  | { kind: 'publish' | 'play'; target: RtmpTarget }
+  | { kind: 'begin'; role: 'publisher' | 'viewer'; target: RtmpTarget }
   | { kind: 'media'; tag: FlvTag }
   | { kind: 'pause'; paused: boolean }
   /** The peer ends what it publishes or plays; it may begin again. */
@@ -55,6 +55,7 @@ export class ServerSession {
   #connect: RtmpConnect = { app: '', queries: [] }
   #name = ''
   #events: SessionEvent[] = []
+  #messages = 0
   #received = 0
   #acknowledged = 0
   #window = rtmpWindowBytes
@@ -67,6 +68,11 @@ export class ServerSession {
   get state(): 'handshake' | 'new' | 'connected' | 'publishing' | 'playing' | 'failed' {
     if (this.#state !== 'connected') return this.#state
     return this.#stream === 'publishing' || this.#stream === 'playing' ? this.#stream : 'connected'
+  }
+
+  /** How many have come. */
+  get messages(): number {
+    return this.#messages
   }
 
   push(bytes: Uint8Array): SessionEvent[] {
@@ -112,6 +118,10 @@ export class ServerSession {
     return this.#status(paused ? playStatus.paused : playStatus.unpaused)
   }
 
+  ping(nowMs: number): Uint8Array {
+    return userControlEvent(userControl.pingRequest, Math.round(nowMs))
+  }
+
   #shake(bytes: Uint8Array): void {
     const { send, rest } = this.#handshake.push(bytes)
     if (send) this.#send(send)
@@ -126,6 +136,7 @@ export class ServerSession {
 
   #message(message: RtmpMessage): void {
     const { type, payload } = message
+    this.#messages += 1
     if (type === messageType.command || type === messageType.commandAmf3) this.#command(message)
     else if (type === messageType.userControl) this.#userControl(payload)
     else if (type === messageType.windowSize) this.#window = Math.max(1, uint32(payload, 0))
@@ -198,7 +209,7 @@ export class ServerSession {
     const target = parseTarget(this.#connect, name)
     this.#name = target.name
     this.#stream = kind === 'publish' ? 'publishing' : 'playing'
-    this.#events.push({ kind, target })
+    this.#events.push({ kind: 'begin', role: kind === 'publish' ? 'publisher' : 'viewer', target })
   }
 
   #stop(next: 'none' | 'idle'): void {

@@ -12,7 +12,7 @@ export function Downloads({ recording }: { recording: RecordingDetail }): JSX.El
   const streams = recording.streams.filter((stream) => stream.export.files.length > 0)
   if (streams.length === 0) return null
   return (
-    <section class="card">
+    <section class={streams.length > 1 ? 'card downloads-many' : 'card'}>
       <h2>{text.value.archive.downloads}</h2>
       {streams.map((stream) => (
         <div key={stream.name} class="download-group">

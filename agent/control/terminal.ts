@@ -37,7 +37,11 @@ export function openTerminal(commands: TerminalCommands, terminal: Terminal): Di
 }
 
 /** What one line of input is answered with; empty for an empty line. */
-export async function answerLine(line: string, commands: TerminalCommands, chinese: boolean): Promise<string> {
+export async function answerLine(
+  line: string,
+  commands: TerminalCommands,
+  chinese: boolean,
+): Promise<string> {
   const say = ({ en, zh }: { en: string; zh: string }) => (chinese ? zh : en)
   const [command = '', ...rest] = line.trim().split(/\s+/)
   if (command === '') return ''

@@ -40,10 +40,6 @@ describe.skipIf(!chromium)('the page in Chromium, on the whole program with its 
     await program.until(() => program.output.includes('First recording finished'), 60_000, 'the first take')
     const address = /^ready (\S+)/m.exec(program.output)?.[1] ?? ''
     await page.goto(address)
-    await page.goto(`http://127.0.0.1:${program.port}/#/phones`)
-    await page.getByRole('button', { name: 'Start all' }).click()
-    await page.getByText(/of 1 started/).waitFor({ timeout: 20_000 })
-    await page.goto(`http://127.0.0.1:${program.port}/#/live`)
     await page.getByRole('heading', { name: 'demo-phone' }).waitFor({ timeout: 20_000 })
     await expect.poll(() => currentTime('.tile video'), { timeout: 20_000 }).toBeGreaterThan(0.3)
     const before = await currentTime('.tile video')

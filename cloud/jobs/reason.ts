@@ -22,3 +22,11 @@ export class JobError extends AppError {
 export function reasonOf(error: AppError): TaskReason {
   return error instanceof JobError ? error.reason : (reasonByKind[error.kind] ?? 'PROCESSING_FAILED')
 }
+
+/** Also for what platforms throw when a time limit ends a run (`AbortSignal.timeout`). */
+export function toJobError(cause: unknown): AppError {
+  const isTimeout = cause instanceof DOMException && cause.name === 'TimeoutError'
+  return isTimeout
+    ? new AppError('DeadlineExceeded', 'The job took longer than the limit.', { cause })
+    : AppError.from(cause)
+}

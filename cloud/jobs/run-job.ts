@@ -4,7 +4,7 @@ import type { Row } from '../ports.ts'
 import { changeRow } from '../rows/change-row.ts'
 import { type JobState, jobState, withWorkKeys } from '../rows/job-state.ts'
 import type { JobPorts } from './job-ports.ts'
-import { reasonOf } from './reason.ts'
+import { reasonOf, toJobError } from './reason.ts'
 
 export type JobRun = {
   /** Aborted when the caller gives up, the lease is lost or the task is cancelled. */
@@ -49,7 +49,7 @@ export async function runJob(ports: Ports, key: Key, job: Job): Promise<Row> {
       ...attributes,
     }))
   } catch (cause) {
-    const error = AppError.from(lease.signal.aborted ? lease.signal.reason : cause)
+    const error = toJobError(lease.signal.aborted ? lease.signal.reason : cause)
     await giveBack(ports, key, fence, error)
     throw error
   }

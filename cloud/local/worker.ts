@@ -5,6 +5,7 @@ import {
   messageVisibilityS,
   workerBackoffSMax,
   workerIdleMs,
+  workerRetryMs,
 } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { expire } from '../jobs/expire.ts'
@@ -64,7 +65,8 @@ class Worker {
       } catch (cause) {
         if (this.#stop.aborted) return
         this.#options.onError({ queue: 'mux', body: '', error: AppError.from(cause), final: false })
-        await this.#wait(this.#options.ports.queue.changed())
+        // The database does not take writes (a full disk): once a second is often enough to find out.
+        await this.#options.clock.sleep(workerRetryMs, this.#stop).catch(() => {})
       }
     }
   }

@@ -4,7 +4,12 @@ import { setPriority } from 'node:os'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../error.ts'
-import { ffmpegAllocBytesMax, ffmpegMemoryBytesMax, ffmpegStderrBytesMax } from '../limits.ts'
+import {
+  ffmpegAllocBytesMax,
+  ffmpegComplaintMax,
+  ffmpegMemoryBytesMax,
+  ffmpegStderrBytesMax,
+} from '../limits.ts'
 
 export type FfmpegRun = {
   /** From `findFfmpeg`. */
@@ -59,7 +64,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<Buffer> {
     if (stop.aborted) throw new AppError('DeadlineExceeded', 'FFmpeg took longer than allowed.')
     if (code !== 0) {
       throw new AppError('InvalidArgument', 'FFmpeg could not read the file.', {
-        cause: stderr() || `code ${code}`,
+        cause: stderr().slice(-ffmpegComplaintMax) || `code ${code}`,
       })
     }
     return stdout()

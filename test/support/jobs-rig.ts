@@ -14,7 +14,11 @@ export type JobsRig = AsyncDisposable & {
   clock: FakeClock
   ports: JobPorts
   /** Does what lies in the queues until nothing is due, as the worker does, but without waiting. */
-  drain(options?: { ports?: JobPorts; queues?: readonly QueueName[]; receivesMax?: number }): Promise<AppError[]>
+  drain(options?: {
+    ports?: JobPorts
+    queues?: readonly QueueName[]
+    receivesMax?: number
+  }): Promise<AppError[]>
   read(key: string): Promise<Buffer>
 }
 

@@ -190,3 +190,14 @@ test('a task that is not known is refused', async () => {
   await using rig = await openJobsRig()
   await expect(runJob(rig.ports, key, fails('Internal'))).rejects.toMatchObject({ kind: 'NotFound' })
 })
+
+test('a time limit of the platform is a TIMEOUT', async () => {
+  await using rig = await withTask()
+  const signal = AbortSignal.abort(new DOMException('late', 'TimeoutError'))
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    await expect(runJob(rig.ports, key, { signal, work: async () => ({}) })).rejects.toMatchObject({
+      kind: 'DeadlineExceeded',
+    })
+  }
+  expect(await task(rig)).toMatchObject({ status: 'FAILED', reason: 'TIMEOUT' })
+})

@@ -120,3 +120,30 @@ test('the message of a long job stays in hand', async () => {
   await until(async () => (await rig.cloud.queue.depth('mux')).inFlight === 0)
   expect(runs).toBe(1)
 })
+
+test('a queue that cannot be read is tried once a second, not in a tight loop', async () => {
+  await using rig = await openJobsRig()
+  let reads = 0
+  const queue = new Proxy(rig.cloud.queue, {
+    get(target, name) {
+      if (name !== 'receive') return Reflect.get(target, name).bind(target)
+      return async () => {
+        reads += 1
+        throw new Error('the disk is full')
+      }
+    },
+  })
+  const failures: Failure[] = []
+  const ports = { ...rig.ports, queue }
+  await using _worker = startWorker({
+    ...{ ports, clock: rig.clock, handlers: { mux: async () => {} } },
+    onError: (failure) => failures.push(failure),
+  })
+  for (let n = 1; n <= 3; n += 1) {
+    await until(() => rig.clock.sleeping === 1)
+    for (let turns = 0; turns < 20; turns += 1) await turn()
+    expect([reads, failures.length]).toEqual([n, n])
+    rig.clock.advance(1000)
+    await until(() => reads > n)
+  }
+})

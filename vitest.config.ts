@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2, // CI has two cores; the journeys start real processes beside the runner.
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000, // Journeys start whole programs, two at a time, on a busy machine.
+    hookTimeout: 60_000,
     reporters: ['default', './test/support/plain-reporter.ts'],
   },
 })

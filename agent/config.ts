@@ -45,6 +45,14 @@ export const streamPolicy = z.strictObject({
 })
 export type StreamPolicy = z.infer<typeof streamPolicy>
 
+const nmsSample = 'nodemedia2017privatekey' // Of its documentation: everybody knows it.
+const nmsSecret = z
+  .string()
+  .min(16)
+  .refine((text) => text !== nmsSample, 'this is the secret of the documentation: take one of your own')
+  .nullable()
+  .default(null)
+
 const configSchema = z.strictObject({
   http: z
     .strictObject({
@@ -56,6 +64,12 @@ const configSchema = z.strictObject({
   phones: z
     .strictObject({
       allowWithoutToken: z.union([z.boolean(), z.array(z.union([z.ipv4(), z.ipv6()]))]).default(false),
+    })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      /** Secrets of links that were signed for Node-Media-Server, to watch and to send; none is accepted without. */
+      nms: z.strictObject({ play: nmsSecret, publish: nmsSecret }).prefault({}),
     })
     .prefault({}),
   streams: z.record(name, streamPolicy).default({}),

@@ -15,6 +15,7 @@ import { eventCounters, registerFigures } from './control/figures.ts'
 import { watchLoopDelay } from './control/health.ts'
 import { createApi } from './control/http.ts'
 import { Metrics } from './control/metrics.ts'
+import { createSignedPaths } from './control/signed-path.ts'
 import { openTokens } from './control/tokens.ts'
 import { doorInfo } from './door-info.ts'
 import { createHub, type HubEvent } from './hub/hub.ts'
@@ -157,10 +158,18 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
     pendingBytes: uploader.status().pendingBytes,
   })
   const refusedPackets = () => phones.refusedPackets()
-  registerFigures(metrics, { hub, play: play.figures, loop, ring: () => ring.stats(), upload, refusedPackets })
+  registerFigures(metrics, {
+    hub,
+    play: play.figures,
+    loop,
+    ring: () => ring.stats(),
+    upload,
+    refusedPackets,
+  })
   const commands = createCommands({ ...parts, ...options, version, loop, door: doorInfo(config) })
   const tokens = await openTokens({ file, adminPath: join(data, 'admin.token'), clock })
-  const auth = createAuth({ tokens, file, clock, port })
+  const links = createSignedPaths({ keyHex: file.record.linkKey, nms: config.auth.nms, clock })
+  const auth = createAuth({ tokens, links, file, clock, port })
   const isLocal = config.cloud.api === 'local' && internalToken !== undefined
   const http = stack.use(
     await openHttp({
@@ -169,8 +178,16 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
       ...(publicUrl === null ? {} : { publicUrl }),
       clock,
       pages: await readPages(fileURLToPath(new URL('../dist/web', import.meta.url))),
-      authorize: auth.authorize,
-      api: createApi({ commands, auth, tokens, metrics, health: { disk: () => ring.stats().alarm }, clock }),
+      auth,
+      api: createApi({
+        commands,
+        auth,
+        tokens,
+        links,
+        metrics,
+        health: { disk: () => ring.stats().alarm },
+        clock,
+      }),
       play,
       onPhone: (socket, info) => phones.connect(socket, info),
       ...(isLocal ? { cloud: { socketPath: socketPath(data, 'cloud'), internalToken } } : {}),

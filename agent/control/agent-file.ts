@@ -24,12 +24,17 @@ const allowedPhone = z.object({
   allowedAt: z.number().int(),
 })
 
+const key = z.string().regex(/^[0-9a-f]{64}$/)
+const newKey = () => randomBytes(32).toString('hex')
+
 const agentRecord = z.looseObject({
   version: z.literal(1),
   uuid: z.uuid(),
   name,
   /** Signs the page's session cookies, hex. */
-  sessionKey: z.string().regex(/^[0-9a-f]{64}$/),
+  sessionKey: key,
+  /** Signs links to streams, hex. Another one ends all links. */
+  linkKey: key.default(newKey),
   tokens: z.array(token).max(tokensMax),
   phones: z.array(allowedPhone).max(1000),
 })
@@ -45,8 +50,8 @@ export type AgentFile = {
 /** Reads the file or makes it. `DataLoss` when it is there but cannot be read: its tokens are not thrown away. */
 export async function openAgentFile(path: string, defaults: { name: string }): Promise<AgentFile> {
   const found = await readRecord(path)
-  const file = new JsonAgentFile(path, found ?? newRecord(defaults.name))
-  if (!found) await file.update((record) => record)
+  const file = new JsonAgentFile(path, found?.record ?? newRecord(defaults.name))
+  if (!found?.isComplete) await file.update((record) => record)
   return file
 }
 
@@ -74,15 +79,18 @@ class JsonAgentFile implements AgentFile {
 }
 
 function newRecord(agentName: string): AgentRecord {
-  const sessionKey = randomBytes(32).toString('hex')
-  return { version: 1, uuid: randomUUID(), name: agentName, sessionKey, tokens: [], phones: [] }
+  const keys = { sessionKey: newKey(), linkKey: newKey() }
+  return { version: 1, uuid: randomUUID(), name: agentName, ...keys, tokens: [], phones: [] }
 }
 
-async function readRecord(path: string): Promise<AgentRecord | undefined> {
+/** `isComplete`: it holds every key; a file of an earlier version does not. */
+async function readRecord(path: string): Promise<{ record: AgentRecord; isComplete: boolean } | undefined> {
   const text = await readIfThere(path)
   if (text === undefined) return undefined
   try {
-    return agentRecord.parse(JSON.parse(text))
+    const value: unknown = JSON.parse(text)
+    const record = agentRecord.parse(value)
+    return { record, isComplete: Object.keys(record).every((key) => key in (value as object)) }
   } catch (cause) {
     throw new AppError('DataLoss', `${path} cannot be read: restore it, or delete it and make new tokens`, {
       cause,

@@ -3,15 +3,16 @@ import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { AgentFile, StoredToken } from './agent-file.ts'
 import { LoginCodes, LoginGuard, Sessions } from './sessions.ts'
+import type { LinkRole, SignedPaths } from './signed-path.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Who asks. `stream` binds to one stream; `unknown` gave a token that this agent does not know. */
 export type Principal = {
   readonly role: Role | 'anonymous' | 'unknown'
-  /** The token's name. */
+  /** The token's name; `link:` and the stream for a signed link. */
   readonly subject: string
   readonly stream?: string
-  readonly via: 'none' | 'bearer' | 'query' | 'cookie'
+  readonly via: 'none' | 'bearer' | 'query' | 'link' | 'cookie'
 }
 
 /** What a door knows of a request. `loopback`: from this machine itself, not through a proxy on it. */
@@ -23,10 +24,23 @@ export type Credentials = {
   loopback: boolean
 }
 
+/** A stream that somebody wants to watch or to send, whatever the transport. RTMP has neither header. */
+export type MediaRequest = Pick<Credentials, 'authorization' | 'cookie' | 'loopback'> & {
+  role: LinkRole
+  app: string
+  /** Undefined: a phone, whose token names its stream. */
+  stream: string | undefined
+  query: URLSearchParams
+}
+
 export const anonymous: Principal = { role: 'anonymous', subject: 'anonymous', via: 'none' }
 
 export type Auth = {
   authorize(credentials: Credentials): Principal
+  /** Who asks for a stream: by token, by signed link, by cookie. */
+  identify(request: MediaRequest): Principal
+  /** The policy of every transport: who asks, if that one may. `Unauthenticated` or `PermissionDenied`. */
+  admit(request: MediaRequest): Principal
   /** The value of a cookie for this token. `Unauthenticated`, or `TooManyTries` for this address. */
   login(token: string, address: string): { principal: Principal; cookie: string }
   /** As `login`, by a code of `createLoginCode`. */
@@ -36,9 +50,9 @@ export type Auth = {
   readonly cookieName: string
 }
 
-type AuthOptions = { tokens: Tokens; file: AgentFile; clock: Clock; port: number }
+type AuthOptions = { tokens: Tokens; links: SignedPaths; file: AgentFile; clock: Clock; port: number }
 
-export function createAuth({ tokens, file, clock, port }: AuthOptions): Auth {
+export function createAuth({ tokens, links, file, clock, port }: AuthOptions): Auth {
   const sessions = new Sessions(file.record.sessionKey, clock)
   const codes = new LoginCodes(clock)
   const guard = new LoginGuard(clock)
@@ -54,13 +68,29 @@ export function createAuth({ tokens, file, clock, port }: AuthOptions): Auth {
     return { principal: principalOf(stored, 'cookie'), cookie: sessions.create(stored.id) }
   }
 
+  const authorize = (credentials: Credentials): Principal => {
+    const { authorization, queryToken } = credentials
+    if (authorization !== undefined) return byBearer(tokens, authorization)
+    if (queryToken !== undefined) return byQuery(tokens, queryToken, credentials.loopback)
+    return bySession(tokens, sessions, cookieValue(credentials.cookie, cookieName))
+  }
+
+  const identify = (request: MediaRequest): Principal => {
+    const { authorization, cookie, loopback, query } = request
+    const queryToken = query.get('token') ?? undefined
+    const isTold = authorization !== undefined || queryToken !== undefined
+    if (!isTold && links.opens(request)) return principalOfLink(request)
+    return authorize({ authorization, cookie, queryToken, loopback })
+  }
+
   return {
     cookieName,
-    authorize: (credentials) => {
-      const { authorization, queryToken } = credentials
-      if (authorization !== undefined) return byBearer(tokens, authorization)
-      if (queryToken !== undefined) return byQuery(tokens, queryToken, credentials.loopback)
-      return bySession(tokens, sessions, cookieValue(credentials.cookie, cookieName))
+    authorize,
+    identify,
+    admit: (request) => {
+      const principal = identify(request)
+      requireRole(principal, request.role, request.stream)
+      return principal
     },
     login: (token, address) => enter(address, () => tokens.find(token)),
     loginByCode: (code, address) =>
@@ -79,6 +109,10 @@ export function createAuth({ tokens, file, clock, port }: AuthOptions): Auth {
 function principalOf(stored: StoredToken, via: Principal['via']): Principal {
   const bound = stored.stream === undefined ? {} : { stream: stored.stream }
   return { role: stored.role, subject: stored.name, ...bound, via }
+}
+
+function principalOfLink({ role, stream = '' }: MediaRequest): Principal {
+  return { role, subject: `link:${stream}`, stream, via: 'link' }
 }
 
 function byBearer(tokens: Tokens, authorization: string): Principal {

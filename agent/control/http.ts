@@ -7,15 +7,18 @@ import { commandRoutes } from './command-routes.ts'
 import type { Commands } from './commands-port.ts'
 import { doorRoutes } from './door-routes.ts'
 import type { HealthChecks } from './health.ts'
+import { linkRoutes } from './link-routes.ts'
 import type { Metrics } from './metrics.ts'
 import { type OpenApiPaths, openApiDocument } from './openapi.ts'
 import type { RequestContext, Route } from './route.ts'
+import type { SignedPaths } from './signed-path.ts'
 import type { Tokens } from './tokens.ts'
 
 export type ApiOptions = {
   commands: Commands
   auth: Auth
   tokens: Tokens
+  links: SignedPaths
   metrics: Metrics
   health: HealthChecks
   clock: Clock
@@ -29,7 +32,8 @@ type Env = { Bindings: RequestContext }
 
 /** The agent's API as a function: the same under `node:http` and in tests. It throws `AppError`; the door answers it. */
 export function createApi(options: ApiOptions): AgentApi {
-  const routes = [...commandRoutes(options.commands, options.clock), ...doorRoutes(options)]
+  const { commands, links, clock } = options
+  const routes = [...commandRoutes(commands, clock), ...linkRoutes(links, clock), ...doorRoutes(options)]
   const app = new Hono<Env>()
   for (const route of routes) {
     app.on(route.method.toUpperCase(), honoPath(route.path), (context) => run(route, context))

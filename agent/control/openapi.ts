@@ -14,6 +14,10 @@ const tokenParameter = {
     'For players and sockets that cannot send headers: a viewer or publisher token bound to this stream',
   schema: { type: 'string' },
 }
+const linkParameters = [
+  { name: 'exp', in: 'query', description: 'Of a signed link: its end, seconds since 1970' },
+  { name: 'sig', in: 'query', description: 'Of a signed link: see POST /agent/v1/streams/{name}/links' },
+].map((parameter) => ({ ...parameter, schema: { type: 'string' } }))
 
 // Doors that are not part of the router: bytes on sockets.
 const mediaPaths: OpenApiPaths = {
@@ -22,7 +26,7 @@ const mediaPaths: OpenApiPaths = {
       summary: 'The live stream as FLV, over HTTP or as WebSocket',
       'x-role': 'viewer',
       security: [{ bearer: [] }, { query: [] }],
-      parameters: [appParameter, nameParameter, tokenParameter],
+      parameters: [appParameter, nameParameter, tokenParameter, ...linkParameters],
       responses: { 200: { description: 'FLV', content: { 'video/x-flv': {} } }, default: errorResponse() },
     },
   },
@@ -31,7 +35,11 @@ const mediaPaths: OpenApiPaths = {
       summary: 'WebSocket of a phone; without a token it waits to be allowed',
       'x-role': 'publisher',
       security: [{ bearer: [] }, { query: [] }, {}],
-      parameters: [tokenParameter],
+      parameters: [
+        tokenParameter,
+        { ...nameParameter, name: 'stream', in: 'query', required: false },
+        ...linkParameters,
+      ],
       responses: { 101: { description: 'WebSocket' }, default: errorResponse() },
     },
   },

@@ -26,7 +26,7 @@ export function checkOrigin(
   publicUrl: string | undefined,
 ): void {
   const { origin, host } = request.headers
-  if (principal.via === 'bearer' || principal.via === 'query') return
+  if (principal.via === 'bearer' || principal.via === 'query' || principal.via === 'link') return
   const same = origin === undefined ? principal.via === 'none' : sameOrigin(origin, host, publicUrl)
   if (same) return
   throw new AppError('PermissionDenied', 'this must come from the page of this agent, or bring a token', {

@@ -7,7 +7,13 @@ import type { Duplex } from 'node:stream'
 import { AppError } from '../../shared/error.ts'
 import { connectionsMax, headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import { type Credentials, type Principal, requireRole } from '../control/auth.ts'
+import {
+  type Auth,
+  type Credentials,
+  type MediaRequest,
+  type Principal,
+  requireRole,
+} from '../control/auth.ts'
 import type { RequestContext } from '../control/route.ts'
 import { TooManyTries } from '../control/sessions.ts'
 import type { FlvPlay } from '../play/flv.ts'
@@ -32,7 +38,7 @@ export type HttpOptions = {
   publicUrl?: string
   clock: Clock
   pages: Pages
-  authorize: (credentials: Credentials) => Principal
+  auth: Pick<Auth, 'authorize' | 'identify' | 'admit'>
   api: (request: Request, context: RequestContext) => Promise<Response>
   play: FlvPlay
   /** A phone that may come in, or may wait (RELIABILITY.md C7): its role says which. */
@@ -142,14 +148,14 @@ class Door implements Disposable {
 
   #routeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void {
     const visit = this.#enter(request, requestId)
-    const principal = this.#authorize(visit, true)
-    this.#checkOrigin(visit, principal)
-    const name = parseFlvPath(visit.path)
-    if (name) {
-      requireRole(principal, 'viewer', name)
-      const stream = this.#options.play.find(name)
+    const flv = parseFlvPath(visit.path)
+    if (flv) {
+      this.#checkOrigin(visit, this.#options.auth.admit(watching(visit, flv)))
+      const stream = this.#options.play.find(flv.stream)
       this.#sockets.acceptViewer(request, socket, head, (viewer) => stream.join('ws', viewer))
     } else if (visit.path === phonePath) {
+      const principal = this.#options.auth.identify(phoneSending(visit))
+      this.#checkOrigin(visit, principal)
       // Without a token a phone may come in and wait to be allowed; a wrong one is a mistake to be told.
       if (principal.role !== 'anonymous') requireRole(principal, 'publisher', principal.stream)
       const address = request.socket.remoteAddress ?? ''
@@ -170,25 +176,20 @@ class Door implements Disposable {
     return { request, path: url.pathname, query: url.searchParams, requestId }
   }
 
-  #authorize({ request, query }: Visit, socket = false): Principal {
-    return this.#options.authorize({
-      authorization: request.headers.authorization,
-      cookie: request.headers.cookie,
-      queryToken: socket ? (query.get('token') ?? undefined) : undefined,
-      loopback: isLoopback(request),
-    })
+  #authorize({ request }: Visit): Principal {
+    return this.#options.auth.authorize(credentialsOf(request))
   }
 
   #checkOrigin({ request }: Visit, principal: Principal): void {
     checkOrigin(request, principal, this.#options.publicUrl)
   }
 
-  #playHttp(visit: Visit, name: string, response: ServerResponse): void {
+  #playHttp(visit: Visit, flv: FlvPath, response: ServerResponse): void {
     const { method } = visit.request
     if (method !== 'GET')
       throw new AppError('InvalidArgument', 'live streams are read with GET', { zh: '请使用 GET。' })
-    requireRole(this.#authorize(visit, true), 'viewer', name)
-    const viewer = this.#options.play.find(name).join('http', flvSocket(response, visit.requestId))
+    this.#options.auth.admit(watching(visit, flv))
+    const viewer = this.#options.play.find(flv.stream).join('http', flvSocket(response, visit.requestId))
     response.on('close', () => viewer?.gone())
   }
 
@@ -235,7 +236,25 @@ function statusOf(error: AppError): number {
   return error instanceof BodyTooLarge ? 413 : error.httpStatus
 }
 
+type FlvPath = { app: string; stream: string }
+
 /** `/{app}/{name}.flv` → the name as it stands in the path; whether it is a name is the hub's to say. */
-function parseFlvPath(path: string): string | undefined {
-  return /^\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\/([^/]{1,200})\.flv$/.exec(path)?.[1]
+function parseFlvPath(path: string): FlvPath | undefined {
+  const match = /^\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([^/]{1,200})\.flv$/.exec(path)
+  return match?.[1] && match[2] ? { app: match[1], stream: match[2] } : undefined
+}
+
+function credentialsOf(request: IncomingMessage): Pick<Credentials, 'authorization' | 'cookie' | 'loopback'> {
+  const { authorization, cookie } = request.headers
+  return { authorization, cookie, loopback: isLoopback(request) }
+}
+
+function watching({ request, query }: Visit, { app, stream }: FlvPath): MediaRequest {
+  return { ...credentialsOf(request), role: 'viewer', app, stream, query }
+}
+
+/** Only a signed link needs to say which stream it opens: a token knows. */
+function phoneSending({ request, query }: Visit): MediaRequest {
+  const stream = query.get('stream') ?? undefined
+  return { ...credentialsOf(request), role: 'publisher', app: phonePath.slice(1), stream, query }
 }

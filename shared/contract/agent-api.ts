@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { linkDefaultS, linkMaxS } from '../limits.ts'
 import { name } from './segment.ts'
 
 /** Shapes of the agent's API (`/agent/v1`): what the page, the CLI and scripts send and get. Times in answers: wall ms. */
@@ -201,6 +202,20 @@ export const tokenInfo = z.object({
 export type TokenInfo = z.infer<typeof tokenInfo>
 /** The only answer that ever holds the token itself. */
 export const tokenCreated = tokenInfo.extend({ token: z.string() })
+
+export const createLink = z.strictObject({
+  role: z.enum(['viewer', 'publisher']).default('viewer'),
+  expiresInSeconds: z.number().int().min(1).max(linkMaxS).default(linkDefaultS),
+})
+/** `query` opens the stream on every transport; `paths` are where it is usually put. */
+export const linkCreated = z.object({
+  role: z.enum(['viewer', 'publisher']),
+  stream: name,
+  expiresAt: wallMs,
+  query: z.string(),
+  paths: z.object({ rtmp: z.string(), flv: z.string().optional(), phone: z.string().optional() }),
+})
+export type LinkCreated = z.infer<typeof linkCreated>
 
 export const openSession = z.strictObject({ token: z.string().min(1).max(512) })
 export const sessionInfo = z.object({ subject: z.string(), role, stream: name.optional() })

@@ -14,6 +14,7 @@ import { eventCounters, registerFigures } from '../../agent/control/figures.ts'
 import { watchLoopDelay } from '../../agent/control/health.ts'
 import { createApi } from '../../agent/control/http.ts'
 import { Metrics } from '../../agent/control/metrics.ts'
+import { createSignedPaths, type NmsSecrets } from '../../agent/control/signed-path.ts'
 import { openTokens } from '../../agent/control/tokens.ts'
 import { createHub } from '../../agent/hub/hub.ts'
 import { type DoorEvent, openHttp } from '../../agent/listen/http.ts'
@@ -75,6 +76,7 @@ export async function openDoors(
     cloudSocket?: string
     internalToken?: string
     pages?: Pages
+    nms?: NmsSecrets
     tls?: { key: Buffer; cert: Buffer }
   } = {},
 ) {
@@ -91,7 +93,9 @@ export async function openDoors(
   const play = stack.use(createFlvPlay({ findStream: (name) => hub.stream(name), clock }))
   const file = await openAgentFile(join(directory, 'agent.json'), { name: 'test' })
   const tokens = await openTokens({ file, adminPath: join(directory, 'admin.token'), clock })
-  const auth = createAuth({ tokens, file, clock, port: 0 })
+  const { nms = { play: null, publish: null } } = options
+  const links = createSignedPaths({ keyHex: file.record.linkKey, nms, clock })
+  const auth = createAuth({ tokens, links, file, clock, port: 0 })
   const metrics = new Metrics()
   const count = eventCounters(metrics)
   registerFigures(metrics, { hub, play: play.figures, loop: stack.use(watchLoopDelay()) })
@@ -104,8 +108,8 @@ export async function openDoors(
     port: 0,
     clock,
     pages,
-    authorize: auth.authorize,
-    api: createApi({ commands: fakeCommands(calls), auth, tokens, metrics, health: {}, clock }),
+    auth,
+    api: createApi({ commands: fakeCommands(calls), auth, tokens, links, metrics, health: {}, clock }),
     play,
     onPhone: (socket, { principal }) => {
       const messages: Uint8Array[] = []
@@ -127,6 +131,7 @@ export async function openDoors(
     play,
     auth,
     tokens,
+    links,
     calls,
     events,
     phones,

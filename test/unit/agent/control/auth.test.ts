@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openAgentFile } from '../../../../agent/control/agent-file.ts'
 import { createAuth, type Principal, requireRole } from '../../../../agent/control/auth.ts'
+import { createSignedPaths } from '../../../../agent/control/signed-path.ts'
 import { openTokens } from '../../../../agent/control/tokens.ts'
 import { loginCodeMs, sessionMs } from '../../../../shared/limits.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
@@ -18,7 +19,9 @@ async function start() {
   const clock = new FakeClock()
   const file = await openAgentFile(join(directory, 'agent.json'), { name: 'lab' })
   const tokens = await openTokens({ file, adminPath: join(directory, 'admin.token'), clock })
-  return { clock, file, tokens, auth: createAuth({ tokens, file, clock, port: 50_001 }) }
+  const nms = { play: null, publish: null }
+  const links = createSignedPaths({ keyHex: file.record.linkKey, nms, clock })
+  return { clock, file, tokens, auth: createAuth({ tokens, links, file, clock, port: 50_001 }) }
 }
 const adminToken = async () => (await readFile(join(directory, 'admin.token'), 'utf8')).trim()
 

@@ -25,6 +25,7 @@ function makeFile(): AgentFile {
     uuid: crypto.randomUUID(),
     name: 'lab',
     sessionKey,
+    linkKey: sessionKey,
     tokens: [],
     phones: [],
   }

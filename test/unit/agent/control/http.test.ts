@@ -3,12 +3,15 @@ import type { Auth, Principal } from '../../../../agent/control/auth.ts'
 import type { StartRecordingRequest } from '../../../../agent/control/commands-port.ts'
 import { createApi } from '../../../../agent/control/http.ts'
 import { Metrics } from '../../../../agent/control/metrics.ts'
+import { createSignedPaths } from '../../../../agent/control/signed-path.ts'
 import type { Tokens } from '../../../../agent/control/tokens.ts'
+import type { LinkCreated } from '../../../../shared/contract/agent-api.ts'
 import { fakeCommands } from '../../../support/door-rig.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
 const clock = new FakeClock()
 const commands = fakeCommands()
+const links = createSignedPaths({ keyHex: '00'.repeat(32), nms: { play: null, publish: null }, clock })
 const started: StartRecordingRequest[] = []
 let sick: string | undefined
 
@@ -25,6 +28,7 @@ const api = createApi({
   },
   auth: {} as Auth,
   tokens: {} as Tokens,
+  links,
   metrics: new Metrics(),
   health: { disk: () => sick },
   clock,
@@ -40,6 +44,8 @@ const ask = (path: string, init: RequestInit = {}, principal = admin) =>
     secure: false,
     requestId: 'r',
   })
+const link = (name: string, body: object, principal: Principal) =>
+  ask(`/agent/v1/streams/${name}/links`, { method: 'POST', body: JSON.stringify(body) }, principal)
 const record = (body: object) => ask('/agent/v1/recordings', { method: 'POST', body: JSON.stringify(body) })
 
 test.each([
@@ -97,4 +103,25 @@ test.each([
   ['PATCH', '/agent/v1/streams'],
 ])('%s %s is not there', async (method, path) => {
   await expect(ask(path, { method })).rejects.toMatchObject({ kind: 'NotFound' })
+})
+
+test('a link is made of a stream, a role and a time; to send, only by the admin', async () => {
+  const ask = (body: object, principal = admin) => link('cam', body, principal)
+  const made = (await (await ask({ expiresInSeconds: 60 })).json()) as LinkCreated
+  expect(made).toMatchObject({ role: 'viewer', stream: 'cam', expiresAt: clock.nowMs() + 60_000 })
+  expect(made.paths.flv).toBe(`/live/cam.flv?${made.query}`)
+  const query = new URLSearchParams(made.query)
+  expect(links.opens({ role: 'viewer', app: 'any', stream: 'Cam', query })).toBe(true)
+
+  const publisher = (await (await ask({ role: 'publisher' })).json()) as LinkCreated
+  expect(publisher.paths).toEqual({
+    rtmp: `/live/cam?${publisher.query}`,
+    phone: `/android-cam?stream=cam&${publisher.query}`,
+  })
+  const operator: Principal = { ...admin, role: 'operator' }
+  expect((await ask({}, operator)).status).toBe(201)
+  await expect(ask({ role: 'publisher' }, operator)).rejects.toMatchObject({ kind: 'PermissionDenied' })
+  await expect(ask({}, { ...admin, role: 'viewer' })).rejects.toMatchObject({ kind: 'PermissionDenied' })
+  await expect(link('a%0Ab', {}, admin)).rejects.toMatchObject({ kind: 'InvalidArgument' })
+  await expect(ask({ expiresInSeconds: 1e9 })).rejects.toMatchObject({ kind: 'InvalidArgument' })
 })

@@ -3,7 +3,7 @@ import type { SegmentHeader } from '../../shared/contract/segment-header.ts'
 import type { ErrorKind } from '../../shared/error.ts'
 import type { IndexGap } from '../../shared/media/index-record.ts'
 import type { Call } from './storage-calls.ts'
-import type { RingStats, SegmentEnd, WriteFailure } from './types.ts'
+import type { Recovery, RingStats, SegmentEnd, WriteFailure } from './types.ts'
 
 /** Numbers a segment while it is open; the main thread counts them up. */
 export type Slot = number
@@ -26,9 +26,7 @@ export type FromWorker =
       type: 'ready'
       epochs: [stream: string, epoch: number][]
       tails: [stream: string, wallMs: number][]
-      sealed: number
-      adopted: number
-      quarantined: { name: string; reason: string }[]
+      recovery: Recovery
     }
   | { type: 'refused'; error: WireError }
   | { type: 'wrote'; cost: number }

@@ -17,6 +17,9 @@ import type { FileSum } from './segment-file.ts'
 import { SegmentSummary } from './segment-summary.ts'
 import { readFile, unlinkIfThere, writeDurably } from './write-durably.ts'
 
+/** Timeline → wall, if a manifest knew it better than the header. */
+type WallOffset = { wallOffsetMs: number; wallBoundMs: number }
+
 export type Recovered =
   | { outcome: 'sealed'; manifest: Manifest; files: SealedFile[] }
   /** Nothing had been written but names and the header. */
@@ -28,14 +31,20 @@ export type Recovered =
  * the media files are cut behind the last of them. A unit in the middle whose bytes are wrong loses its record
  * and becomes a gap. May be killed and run again at any point: `.json` comes last.
  */
-export function recoverSegment(fs: RingFs, layout: Layout, place: SegmentPlace): Recovered {
+export function recoverSegment(
+  fs: RingFs,
+  layout: Layout,
+  place: SegmentPlace,
+  known?: WallOffset,
+): Recovered {
   const indexPath = findFile(fs, layout, place, 'idx')
   if (!indexPath) return { outcome: 'quarantine', reason: 'media without an index' }
   const bytes = readFile(fs, indexPath)
   if (bytes.length === 0) return { outcome: 'quarantine', reason: 'the index is empty' }
   const parsed = parse(bytes)
   if (typeof parsed === 'string') return { outcome: 'quarantine', reason: parsed }
-  const { header, records } = parsed
+  const { records } = parsed
+  const header = { ...parsed.header, ...known }
   if (header.epoch !== place.epoch || header.seq !== place.seq || header.stream !== place.stream) {
     return { outcome: 'quarantine', reason: 'the index is of another segment' }
   }

@@ -72,7 +72,14 @@ function recoverStream(context: Context, stream: string): void {
     if (row.deleting) finishDeleting(context, row)
     else if (row.local && !suffixes?.has('json')) settleMissing(context, row, suffixes)
   }
-  for (const [key, { place, suffixes }] of files) recoverFiles(context, place, suffixes, rows.get(key))
+  const recover = (sealed: boolean) => {
+    for (const [key, { place, suffixes }] of files) {
+      const row = rows.get(key)
+      if (sealed === (suffixes.has('json') && !row)) recoverFiles(context, place, suffixes, row)
+    }
+  }
+  db.transaction(() => recover(true)) // With one commit: after the loss of the index they are thousands.
+  recover(false)
   noteBetween(context, stream)
 }
 
@@ -240,7 +247,7 @@ function readManifest(
   return { manifest, files: [...media, { ext: 'idx', sizeBytes, sha256 }, { ext: 'json', ...sumOf(bytes) }] }
 }
 
-function parseManifest(bytes: Uint8Array): Manifest | undefined {
+export function parseManifest(bytes: Uint8Array): Manifest | undefined {
   try {
     return manifestSchema.parse(JSON.parse(Buffer.from(bytes).toString()))
   } catch {

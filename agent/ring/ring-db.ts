@@ -83,8 +83,9 @@ export class RingDb implements Disposable {
     this.#db.close()
   }
 
-  /** All or nothing, durable when it returns. */
+  /** All or nothing, durable when it returns; inside of another one, with that one. */
   transaction<T>(work: () => T): T {
+    if (this.#db.isTransaction) return work()
     this.#db.exec('begin immediate')
     try {
       const result = work()

@@ -14,6 +14,7 @@ import type {
   AppendResult,
   NewSegment,
   PendingUploads,
+  Recovery,
   Ring,
   RingStats,
   SegmentKey,
@@ -30,6 +31,7 @@ const distantFuture = 8.64e15
 /** One per ring; `post` and `receive` are its only connection to the worker. */
 export class RingProxy implements Ring {
   blocked: WriteFailure['cause'] | undefined
+  recovery: Recovery = { sealed: 0, adopted: 0, quarantined: [], lost: [] }
   readonly #agent: string
   readonly #clock: Clock
   readonly #post: (message: ToWorker, transfer?: ArrayBuffer[]) => void
@@ -131,6 +133,10 @@ export class RingProxy implements Ring {
     return await this.#call('read', { stream, epoch, seq }, ext, offset, length)
   }
 
+  async repair({ stream, epoch, seq }: SegmentKey): Promise<boolean> {
+    return await this.#call('repair', { stream, epoch, seq })
+  }
+
   async readRecording(id: string): Promise<Uint8Array> {
     return await this.#call('readRecording', id)
   }
@@ -175,6 +181,7 @@ export class RingProxy implements Ring {
     if (type === 'ready') {
       for (const [stream, epoch] of message.epochs) this.#epochs.set(stream, epoch)
       for (const [stream, tail] of message.tails) this.#tails.set(stream, tail)
+      this.recovery = message.recovery
     } else if (type === 'wrote') this.#queueBytes -= message.cost
     else if (type === 'failed') this.#setFailure(message.slot, message.failure)
     else if (type === 'sealed') this.#settle(message.slot, message.manifest)

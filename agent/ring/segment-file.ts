@@ -12,6 +12,7 @@ import { type Layout, type MediaExt, mediaExt } from './names.ts'
 import { PartFile } from './part-file.ts'
 import type { RingFs } from './ring-fs.ts'
 import { SegmentSummary } from './segment-summary.ts'
+import { unlinkIfThere } from './write-durably.ts'
 
 /** One unit as it comes from the main thread: `bytes` with start codes or ADTS header. */
 export type RawUnit = {
@@ -97,6 +98,7 @@ export class SegmentFile {
     const records = new Uint8Array(old.size - this.#indexHeaderBytes)
     old.read(records, this.#indexHeaderBytes)
     const header = encodeIndexHeader(this.header)
+    unlinkIfThere(this.#fs, this.#path('idx.tmp')) // Of an earlier try.
     const file = new PartFile(this.#fs, this.#path('idx.tmp'))
     try {
       file.write([header, records])
@@ -158,7 +160,7 @@ export class SegmentFile {
   /** Of a segment that holds no unit. */
   remove(): void {
     this.close()
-    for (const file of this.#files()) this.#fs.unlink(file.path)
+    for (const file of this.#files()) unlinkIfThere(this.#fs, file.path)
   }
 
   #acceptRecords(index: PartFile, encoded: Uint8Array, records: readonly IndexRecord[], nowMs: number): void {

@@ -6,6 +6,7 @@ import type { Claims } from './claims.ts'
 import { causeOf } from './disk-state.ts'
 import type { Layout, SegmentPlace } from './names.ts'
 import type { Quota } from './quota.ts'
+import { repairSegment } from './repair-segment.ts'
 import type { RingDb, StoredSegment } from './ring-db.ts'
 import type { RingFs } from './ring-fs.ts'
 import type { PendingUploads, SegmentRow } from './types.ts'
@@ -19,14 +20,23 @@ export class StorageCalls {
   readonly #db: RingDb
   readonly #claims: Claims
   readonly #quota: Quota
+  readonly #onLost: (stream: string, gap: Gap) => void
   readonly #uploads = new Map<string, UploadPolicy>()
 
-  constructor(parts: { fs: RingFs; layout: Layout; db: RingDb; claims: Claims; quota: Quota }) {
+  constructor(parts: {
+    fs: RingFs
+    layout: Layout
+    db: RingDb
+    claims: Claims
+    quota: Quota
+    onLost: (stream: string, gap: Gap) => void
+  }) {
     this.#fs = parts.fs
     this.#layout = parts.layout
     this.#db = parts.db
     this.#claims = parts.claims
     this.#quota = parts.quota
+    this.#onLost = parts.onLost
   }
 
   segments(stream: string, from: number, to: number): SegmentRow[] {
@@ -92,6 +102,17 @@ export class StorageCalls {
     } finally {
       this.#fs.close(fd)
     }
+  }
+
+  repair(place: SegmentPlace): boolean {
+    const segment = this.#db.segment(place)
+    if (!segment?.local || segment.deleting || segment.uploaded) return false
+    const { stream, epoch, seq } = segment
+    const repaired = repairSegment(this.#fs, this.#layout, this.#db, { stream, epoch, seq })
+    this.#quota.usedBytes += repaired.sizeBytes - segment.sizeBytes
+    if (repaired.sizeBytes === 0) this.#quota.segments -= 1
+    for (const gap of repaired.gaps) this.#onLost(stream, gap)
+    return repaired.sizeBytes > 0
   }
 
   markUploaded(segments: readonly SegmentPlace[], recordings: readonly { id: string; rev: number }[]): void {

@@ -54,7 +54,7 @@ export class Storage implements Disposable {
     const quota = new Quota({ fs, layout, db, quotaBytes, whenFull, onLost })
     const disk = new DiskState({ fs, layout, quota, clock, emit })
     this.#segments = new OpenSegments({ fs, layout, db, quota, disk, clock, emit })
-    this.#calls = new StorageCalls({ fs, layout, db, claims, quota })
+    this.#calls = new StorageCalls({ fs, layout, db, claims, quota, onLost })
     this.#db = db
     this.#quota = quota
     this.#disk = disk
@@ -92,8 +92,7 @@ export class Storage implements Disposable {
   #announce(): void {
     const epochs = this.#db.streams().map(({ name, epoch }): [string, number] => [name, epoch])
     const { sealed, adopted, quarantined, tails, lost } = this.report
-    this.#emit({ type: 'ready', epochs, tails: [...tails], sealed, adopted, quarantined })
-    for (const { stream, gap } of lost) this.#emit({ type: 'lost', stream, gap })
+    this.#emit({ type: 'ready', epochs, tails: [...tails], recovery: { sealed, adopted, quarantined, lost } })
     this.#tellStats()
   }
 

@@ -103,6 +103,13 @@ export type RingStats = {
   alarm?: string
 }
 
+export type Recovery = {
+  sealed: number
+  adopted: number
+  quarantined: { name: string; reason: string }[]
+  lost: { stream: string; gap: Gap }[]
+}
+
 export type Unsubscribe = () => void
 
 export type Ring = AsyncDisposable & {
@@ -133,10 +140,17 @@ export type Ring = AsyncDisposable & {
   pendingUploads(options: { limit: number }): Promise<PendingUploads>
   /** Bytes of one file of a sealed segment; fewer than `length` at its end. `NotFound` when it is gone. */
   read(key: SegmentKey, ext: string, offset: number, length: number): Promise<Uint8Array>
+  /**
+   * Of a segment whose bytes no longer have their checksum: seals what is still whole again, the rest is a gap
+   * `damaged`. True: it may be uploaded with its new sums; false: there is nothing (more) of it to upload.
+   */
+  repair(key: SegmentKey): Promise<boolean>
   /** The file of the recording exactly as it is to be uploaded. */
   readRecording(id: string): Promise<Uint8Array>
   /** Call when the store has confirmed the checksums. Durable when it resolves; the bytes stay as a cache. */
   markUploaded(done: { segments?: SegmentKey[]; recordings?: { id: string; rev: number }[] }): Promise<void>
+  /** What the start found: segments that were open, unknown to the index, or no segments at all. */
+  readonly recovery: Recovery
   setStreamPolicy(stream: string, policy: { upload: 'recordings' | 'always' | 'never' }): void
   stats(): RingStats
   onSealed(listener: (manifest: Manifest) => void): Unsubscribe

@@ -54,7 +54,7 @@ test('an open segment is sealed with all it holds; the gap of the crash begins a
     { seq: 2, units: 10, from: epoch + 1000, to: epoch + 2000 },
   ])
   expect(gaps(rig)).toEqual([{ from: epoch + 2000, to: epoch + 60_000, cause: 'crash' }])
-  expect(rig.of('ready')).toMatchObject([{ tails: [['cam', epoch + 2000]], sealed: 1 }])
+  expect(rig.of('ready')).toMatchObject([{ tails: [['cam', epoch + 2000]], recovery: { sealed: 1 } }])
 })
 
 test.each([
@@ -124,7 +124,7 @@ test('A5: what cannot be a segment is set aside with a reason, and the others ar
   ])
   const reason = await readFile(join(quarantine, `cam.${name(7)}.idx.part.reason`), 'utf8')
   expect(reason).toBe('the index is of another segment\n')
-  expect(start().of('ready')).toMatchObject([{ sealed: 0, adopted: 0, quarantined: [] }])
+  expect(start().of('ready')).toMatchObject([{ recovery: { sealed: 0, adopted: 0, quarantined: [] } }])
 })
 
 test('a header without units leaves nothing behind', async () => {
@@ -220,7 +220,7 @@ test('a segment whose files vanished while the agent was stopped is a gap', asyn
   for (const ext of ['h264', 'idx', 'json']) await rm(file(1, ext))
   const rig = start()
   expect(rows(rig).map(({ seq }) => seq)).toEqual([2])
-  expect(rig.of('lost')).toMatchObject([
+  expect(rig.storage.report.lost).toMatchObject([
     { gap: { from: epoch, to: epoch + 1000, cause: 'disk-error', units: 10 } },
   ])
 })
@@ -234,6 +234,43 @@ test('a manifest whose media was cut is not believed', async () => {
   expect(rows(rig)).toMatchObject([{ seq: 1 }, { seq: 2, units: 10 }])
   expect(rows(rig)[0]?.units).toBeLessThan(10)
   expect(existsSync(join(dir, `ring/_quarantine/cam.${name(1)}.json`))).toBe(true)
+})
+
+test.each([
+  ['in the middle', 0.45, 9, [{ cause: 'damaged', units: 1 }]],
+  ['at the end', 0.99, 9, [{ from: epoch + 900, to: epoch + 1000, cause: 'damaged', units: 1 }]],
+])(
+  'A6: a sealed segment with a flipped bit %s is sealed again without its picture',
+  async (_name, share, units, lost) => {
+    killed()
+    const rig = start()
+    const bytes = await readFile(file(1, 'h264'))
+    const at = Math.floor(bytes.length * share)
+    bytes[at] = (bytes[at] ?? 0) ^ 4
+    await writeFile(file(1, 'h264'), bytes)
+    expect(rig.call('repair', { stream: 'cam', epoch, seq: 1 })).toBe(true)
+    expect(rows(rig)).toMatchObject([
+      { seq: 1, units },
+      { seq: 2, units: 10 },
+    ])
+    expect(rig.of('lost').map(({ gap }) => gap)).toMatchObject(lost)
+    rig.storage[Symbol.dispose]()
+    expect(rows(start())).toMatchObject([
+      { seq: 1, units },
+      { seq: 2, units: 10 },
+    ])
+  },
+)
+
+test('A6: nothing can be read of a sealed segment whose index is gone: it is a gap', async () => {
+  killed()
+  const rig = start()
+  await writeFile(file(1, 'idx'), Buffer.alloc(500, 1))
+  expect(rig.call('repair', { stream: 'cam', epoch, seq: 1 })).toBe(false)
+  expect(rows(rig)).toMatchObject([{ seq: 2 }])
+  expect(rig.of('lost')).toMatchObject([
+    { gap: { from: epoch, to: epoch + 1000, cause: 'damaged', units: 10 } },
+  ])
 })
 
 test('A15: the ring of another agent is refused, in words', async () => {

@@ -12,9 +12,8 @@ export type ChildOptions = {
   /** Path of the module, from the repository's root. */
   module: string
   args: string[]
-  env?: Record<string, string>
-  /** Added to the scheduling priority number: higher is more polite. */
-  nice?: number
+  /** Options of Node itself. */
+  nodeArgs?: string[]
   log: Log
   onReady: (ready: Ready) => void
   /** Exit codes after which another start would only fail again: 2 wrong use, 3 already running. */
@@ -55,10 +54,9 @@ export class Child implements AsyncDisposable {
   }
 
   async #once(): Promise<number> {
-    const { module, args, env, nice, onReady } = this.#options
-    const child = spawn(process.execPath, [`${root}${module}`, ...args], {
+    const { module, args, nodeArgs = [], onReady } = this.#options
+    const child = spawn(process.execPath, [...nodeArgs, `${root}${module}`, ...args], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, ...env, ...(nice ? { EDGEREEL_NICE: String(nice) } : {}) },
     })
     this.#process = child
     child.on('message', (message) => {

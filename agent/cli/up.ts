@@ -12,6 +12,9 @@ import { inLanguage } from './words.ts'
 
 export type UpOptions = { data?: string; config?: string; port?: string; lan?: boolean; demo?: boolean }
 
+// Jobs stream: with a small young generation their memory stays flat (an 8 h export: 194 MB instead of 225 MB).
+const nodeArgs = { agent: [], cloud: ['--max-semi-space-size=4'] }
+
 /**
  * The supervisor of an agent and its local cloud. Either may die and is started again without the other's loss.
  * Prints `ready <address>` once both listen. Resolves with the exit code.
@@ -28,17 +31,12 @@ export async function up(options: UpOptions): Promise<number> {
   const cloudReady = Promise.withResolvers<Ready>()
   await using children = new AsyncDisposableStack()
 
-  const childOf = (
-    name: 'agent' | 'cloud',
-    module: string,
-    ready: PromiseWithResolvers<Ready>,
-    nice: number,
-  ) =>
+  const childOf = (name: 'agent' | 'cloud', module: string, ready: PromiseWithResolvers<Ready>) =>
     new Child({
       name,
       module,
       args: argumentsOf(name, data, options),
-      nice,
+      nodeArgs: nodeArgs[name],
       log,
       onReady: ready.resolve,
       onFatal: fatal.resolve,
@@ -46,11 +44,11 @@ export async function up(options: UpOptions): Promise<number> {
 
   // The agent first: it takes the lock of the data directory. Closed last in, first out: the cloud outlives
   // the agent, so that what the agent seals while it stops can still be told to it.
-  const agent = childOf('agent', 'agent/main.ts', agentReady, 0)
+  const agent = childOf('agent', 'agent/main.ts', agentReady)
   const stopped = once(signal, 'abort').then(() => 0)
   const started = await Promise.race([agentReady.promise, fatal.promise, stopped])
   if (config.cloud.api === 'local' && typeof started !== 'number') {
-    children.use(childOf('cloud', 'cloud/local/main.ts', cloudReady, 10))
+    children.use(childOf('cloud', 'cloud/local/main.ts', cloudReady))
   } else cloudReady.resolve({ ready: true })
   children.use(agent)
   if (typeof started === 'number') return started

@@ -8,7 +8,8 @@ import type { DoorEvent } from './listen/http.ts'
 /** What the parts of the agent report, as log lines: words from outside only in fields. */
 export function tell(log: Log) {
   return {
-    hub: ({ error, type, ...event }: HubEvent) => {
+    hub: ({ error, type, client, ...rest }: HubEvent) => {
+      const event = client ? { ...rest, address: client.address } : rest
       if (type === 'fault') log.error({ ...event, err: error }, 'a reader of a stream failed')
       else log.info(event, `stream ${type}`)
     },

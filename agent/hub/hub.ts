@@ -3,6 +3,7 @@ import { AppError } from '../../shared/error.ts'
 import { publisherGraceMs, streamsMax } from '../../shared/limits.ts'
 import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import type { LiveClient } from '../live-client.ts'
 import { Stream, type StreamSink } from './stream.ts'
 
 export type PublishRequest = {
@@ -10,6 +11,7 @@ export type PublishRequest = {
   kind: string
   /** Who publishes, as far as the door knows: the same one takes over, another is refused. */
   identity: string
+  client?: LiveClient
   /** Another connection of the same identity took over: close this one. */
   onDisplaced(): void
 }
@@ -26,6 +28,8 @@ export type HubEvent = {
   type: 'published' | 'unpublished' | 'displaced' | 'refused' | 'expired' | 'fault'
   stream: string
   kind: string
+  /** Who published; for `displaced` the one who was. */
+  client?: LiveClient
   reason?: string
   error?: unknown
 }
@@ -78,7 +82,7 @@ class StreamHub implements Hub {
     entry.request = request
     if (displaced) this.#displace(entry, displaced)
     entry.stream.begin(request.kind)
-    this.#tell('published', entry.stream)
+    this.#tell('published', entry.stream, clientOf(request))
     return this.#publisher(entry, request)
   }
 
@@ -103,8 +107,7 @@ class StreamHub implements Hub {
 
   [Symbol.dispose](): void {
     for (const entry of [...this.#entries.values()]) {
-      if (entry.request) entry.stream.pause('shutdown')
-      entry.request = undefined
+      if (entry.request) this.#release(entry, 'shutdown')
       this.#forget(entry, 'shutdown')
     }
   }
@@ -151,7 +154,7 @@ class StreamHub implements Hub {
 
   #displace(entry: Entry, displaced: PublishRequest): void {
     entry.stream.pause('displaced')
-    this.#tell('displaced', entry.stream)
+    this.#tell('displaced', entry.stream, clientOf(displaced))
     try {
       displaced.onDisplaced()
     } catch (error) {
@@ -177,11 +180,12 @@ class StreamHub implements Hub {
   }
 
   #release(entry: Entry, reason: string): void {
+    const who = clientOf(entry.request)
     entry.request = undefined
     entry.freeSinceMs = this.#options.clock.monotonicMs()
     entry.grace = new AbortController()
     entry.stream.pause(reason)
-    this.#tell('unpublished', entry.stream, { reason })
+    this.#tell('unpublished', entry.stream, { ...who, reason })
     const { signal } = entry.grace
     this.#options.clock.sleep(this.#options.graceMs, signal).then(
       () => {
@@ -219,7 +223,15 @@ class StreamHub implements Hub {
     this.#entries.delete(entry.stream.name.toLowerCase())
   }
 
-  #tell(type: HubEvent['type'], stream: Stream, more: { reason?: string; error?: unknown } = {}): void {
+  #tell(
+    type: HubEvent['type'],
+    stream: Stream,
+    more: Pick<HubEvent, 'client' | 'reason' | 'error'> = {},
+  ): void {
     this.#options.onEvent({ type, stream: stream.name, kind: stream.kind, ...more })
   }
+}
+
+function clientOf(request: PublishRequest | undefined): { client?: LiveClient } {
+  return request?.client ? { client: request.client } : {}
 }

@@ -16,6 +16,7 @@ import {
 } from '../control/auth.ts'
 import type { RequestContext } from '../control/route.ts'
 import { TooManyTries } from '../control/sessions.ts'
+import { type LiveClient, liveClient } from '../live-client.ts'
 import type { FlvPlay } from '../play/flv.ts'
 import { BodyTooLarge, sendApiResponse, toApiRequest } from './api-bridge.ts'
 import { flvSocket } from './flv-socket.ts'
@@ -152,7 +153,9 @@ class Door implements Disposable {
     if (flv) {
       this.#checkOrigin(visit, this.#options.auth.admit(watching(visit, flv)))
       const stream = this.#options.play.find(flv.stream)
-      this.#sockets.acceptViewer(request, socket, head, (viewer) => stream.join('ws', viewer))
+      this.#sockets.acceptViewer(request, socket, head, (viewer) =>
+        stream.join('ws', viewer, clientOf(visit, flv.app)),
+      )
     } else if (visit.path === phonePath) {
       const principal = this.#options.auth.identify(phoneSending(visit))
       this.#checkOrigin(visit, principal)
@@ -189,7 +192,9 @@ class Door implements Disposable {
     if (method !== 'GET')
       throw new AppError('InvalidArgument', 'live streams are read with GET', { zh: '请使用 GET。' })
     this.#options.auth.admit(watching(visit, flv))
-    const viewer = this.#options.play.find(flv.stream).join('http', flvSocket(response, visit.requestId))
+    const viewer = this.#options.play
+      .find(flv.stream)
+      .join('http', flvSocket(response, visit.requestId), clientOf(visit, flv.app))
     response.on('close', () => viewer?.gone())
   }
 
@@ -247,6 +252,10 @@ function parseFlvPath(path: string): FlvPath | undefined {
 function credentialsOf(request: IncomingMessage): Pick<Credentials, 'authorization' | 'cookie' | 'loopback'> {
   const { authorization, cookie } = request.headers
   return { authorization, cookie, loopback: isLoopback(request) }
+}
+
+function clientOf({ request, query }: Visit, app: string): LiveClient {
+  return liveClient(request.socket.remoteAddress ?? '', app, query)
 }
 
 function watching({ request, query }: Visit, { app, stream }: FlvPath): MediaRequest {

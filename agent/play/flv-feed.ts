@@ -7,6 +7,12 @@ import type { Packing, Tag } from './packing.ts'
 import { type Cursor, SlabLog } from './slab-log.ts'
 import { type Mark, Viewer, type ViewerEnd, type ViewerFeed, type ViewerSocket } from './viewer.ts'
 
+/** Milliseconds, for `count` viewers at once. */
+type Observer = { observe(ms: number, count?: number): void }
+
+/** How live it is. `latency`: from the arrival of a unit until it is with the socket; `join`: until the first key frame is. */
+export type LiveTiming = { latency: Observer; join: Observer }
+
 export type FlvFeedOptions = {
   packing: Packing
   /** Timeline ms of the publisher's first unit; undefined while none came. */
@@ -15,6 +21,7 @@ export type FlvFeedOptions = {
   /** Runs the flush of all viewers a little later, once: units that arrive together leave together. */
   schedule: (flush: () => void) => void
   figures: { bytes: number; skips: number; skippedBytes: number }
+  timing?: LiveTiming
   onViewerEnd: (viewer: Viewer, reason: ViewerEnd) => void
 }
 
@@ -34,6 +41,8 @@ export class FlvFeed implements ViewerFeed {
   #configVersion = 0
   #picturesSinceMark = 0
   #flushScheduled = false
+  /** Of the oldest unit that was not flushed. */
+  #arrivalMs: number | undefined
 
   constructor(options: FlvFeedOptions) {
     this.#options = options
@@ -56,7 +65,8 @@ export class FlvFeed implements ViewerFeed {
   join(socket: ViewerSocket): Viewer {
     const viewer = new Viewer(this, socket)
     this.#viewers.add(viewer)
-    viewer.flush(this.now())
+    const nowMs = this.now()
+    viewer.flush(nowMs, nowMs)
     return viewer
   }
 
@@ -74,6 +84,7 @@ export class FlvFeed implements ViewerFeed {
     if (opens) this.#setMark(unit, timestampMs)
     else this.#boundGop(unit)
     this.#append(unitTag(unit, timestampMs))
+    this.#arrivalMs ??= unit.arrivalMs
     this.#scheduleFlush()
     return true
   }
@@ -89,6 +100,14 @@ export class FlvFeed implements ViewerFeed {
   onSkip(sizeBytes: number): void {
     this.#options.figures.skips += 1
     this.#options.figures.skippedBytes += sizeBytes
+  }
+
+  onHanded(latencyMs: number): void {
+    this.#options.timing?.latency.observe(latencyMs)
+  }
+
+  onJoined(tookMs: number): void {
+    this.#options.timing?.join.observe(tookMs)
   }
 
   onEnd(viewer: Viewer, reason: ViewerEnd): void {
@@ -141,7 +160,12 @@ export class FlvFeed implements ViewerFeed {
     this.#options.schedule(() => {
       this.#flushScheduled = false
       const nowMs = this.now()
-      for (const viewer of this.#viewers) viewer.flush(nowMs)
+      const arrivalMs = this.#arrivalMs ?? nowMs
+      this.#arrivalMs = undefined
+      let handed = 0
+      for (const viewer of this.#viewers) if (viewer.flush(nowMs, arrivalMs)) handed += 1
+      // One look at the clock behind them all: what the last one waited is an upper bound for each.
+      if (handed > 0) this.#options.timing?.latency.observe(this.now() - arrivalMs, handed)
     })
   }
 }

@@ -3,7 +3,8 @@ import { AppError } from '../../shared/error.ts'
 import { keyFrameWaitMs, viewersMax } from '../../shared/limits.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import { FlvFeed } from './flv-feed.ts'
+import type { LiveClient } from '../live-client.ts'
+import { FlvFeed, type LiveTiming } from './flv-feed.ts'
 import { packings, type Transport } from './packing.ts'
 import type { Viewer, ViewerEnd, ViewerSocket } from './viewer.ts'
 
@@ -24,18 +25,29 @@ export type PlayFigures = {
   ended: Record<ViewerEnd, number>
 }
 
+/** A viewer came or left. */
+export type ViewerEvent = {
+  type: 'play' | 'stop'
+  stream: string
+  transport: Transport
+  client?: LiveClient
+  reason?: ViewerEnd
+}
+
 export type FlvPlay = Disposable & {
   readonly figures: PlayFigures
   /** `InvalidArgument` for what is no name, `NotFound` for a stream that is not there. */
   find(name: string): {
     /** `ResourceExhausted` ends the socket in words; `gone` is to be called when the socket has closed. */
-    join(transport: Transport, socket: ViewerSocket): { gone(): void }
+    join(transport: Transport, socket: ViewerSocket, client?: LiveClient): { gone(): void }
   }
 }
 
 type Options = {
   findStream: (name: string) => PlayStream | undefined
   clock: Clock
+  onViewer?: (event: ViewerEvent) => void
+  timing?: LiveTiming
   /** For tests: how a flush is put off. */
   schedule?: (flush: () => void) => void
   keyFrameWaitMs?: number
@@ -56,7 +68,8 @@ class Play implements FlvPlay {
     skippedBytes: 0,
     ended: { ended: 0, gone: 0, stalled: 0, 'no-key-frame': 0, 'time-limit': 0, shutdown: 0 },
   }
-  readonly #options: Required<Options>
+  readonly #options: Required<Omit<Options, 'timing'>> & { timing?: LiveTiming }
+  readonly #clients = new Map<Viewer, LiveClient>()
   readonly #feeds: Record<Transport, Map<PlayStream, OpenFeed>> = {
     http: new Map(),
     ws: new Map(),
@@ -65,10 +78,11 @@ class Play implements FlvPlay {
   readonly #waiting = new Map<Viewer, AbortController>()
 
   constructor(options: Options) {
-    this.#options = { schedule: (flush) => void setImmediate(flush), keyFrameWaitMs, ...options }
+    const onViewer = () => undefined
+    this.#options = { schedule: (flush) => void setImmediate(flush), keyFrameWaitMs, onViewer, ...options }
   }
 
-  find(name: string): { join(transport: Transport, socket: ViewerSocket): { gone(): void } } {
+  find(name: string): ReturnType<FlvPlay['find']> {
     if (!isName(name)) {
       throw new AppError('InvalidArgument', 'this is not a name of a stream', { zh: '流名称无效。' })
     }
@@ -81,7 +95,7 @@ class Play implements FlvPlay {
         zh: `已有 ${viewersMax} 个观看者，无法再增加。`,
       })
     }
-    return { join: (transport, socket) => this.#join(stream, transport, socket) }
+    return { join: (transport, socket, client) => this.#join(stream, transport, socket, client) }
   }
 
   [Symbol.dispose](): void {
@@ -90,11 +104,18 @@ class Play implements FlvPlay {
     }
   }
 
-  #join(stream: PlayStream, transport: Transport, socket: ViewerSocket): { gone(): void } {
+  #join(
+    stream: PlayStream,
+    transport: Transport,
+    socket: ViewerSocket,
+    client: LiveClient | undefined,
+  ): { gone(): void } {
     const open = this.#feeds[transport].get(stream) ?? this.#open(stream, transport)
     this.figures.viewers[transport] += 1
     stream.viewers += 1
     const viewer = open.feed.join(socket)
+    if (client) this.#clients.set(viewer, client)
+    this.#options.onViewer({ type: 'play', stream: stream.name, transport, ...(client && { client }) })
     if (!viewer.started) this.#waitForKeyFrame(viewer)
     return { gone: () => viewer.end('gone') }
   }
@@ -106,6 +127,7 @@ class Play implements FlvPlay {
       now: () => this.#options.clock.monotonicMs(),
       schedule: this.#options.schedule,
       figures: this.figures,
+      ...(this.#options.timing && { timing: this.#options.timing }),
       onViewerEnd: (viewer, reason) => this.#left(stream, transport, viewer, reason),
     })
     const open: OpenFeed = { feed, subscription: undefined }
@@ -131,6 +153,15 @@ class Play implements FlvPlay {
     this.figures.ended[reason] += 1
     stream.viewers -= 1
     this.#waiting.get(viewer)?.abort()
+    const client = this.#clients.get(viewer)
+    this.#clients.delete(viewer)
+    this.#options.onViewer({
+      type: 'stop',
+      stream: stream.name,
+      transport,
+      reason,
+      ...(client && { client }),
+    })
     const open = this.#feeds[transport].get(stream)
     if (open?.feed.viewerCount === 0) this.#end(stream, transport, reason)
   }

@@ -32,6 +32,10 @@ export type ViewerFeed = {
   now(): number
   onBytes(sizeBytes: number): void
   onSkip(sizeBytes: number): void
+  /** Units that had to wait for the write before them were handed over. */
+  onHanded(latencyMs: number): void
+  /** The first key frame was handed over. */
+  onJoined(tookMs: number): void
   onEnd(viewer: Viewer, reason: ViewerEnd): void
 }
 
@@ -49,11 +53,15 @@ export class Viewer {
   #configVersion: number | undefined
   #inFlightSinceMs: number | undefined
   #caughtUpMs = 0
+  readonly #joinedMs: number
+  /** Arrival of the oldest unit that waits for the write in flight. */
+  #lateSinceMs: number | undefined
   #ended = false
 
   constructor(feed: ViewerFeed, socket: ViewerSocket) {
     this.#feed = feed
     this.#socket = socket
+    this.#joinedMs = feed.now()
   }
 
   /** Whether it was given a first key frame. */
@@ -61,12 +69,14 @@ export class Viewer {
     return this.#configVersion !== undefined
   }
 
-  /** There may be something new in the log. */
-  flush(nowMs: number): void {
-    if (this.#ended) return
-    if (this.#inFlightSinceMs === undefined) this.#send(nowMs)
-    else if (nowMs - this.#inFlightSinceMs > viewerStallMs) this.end('stalled')
+  /** There may be something new in the log, of which the oldest came then. True when a running viewer was handed it. */
+  flush(nowMs: number, arrivalMs: number): boolean {
+    if (this.#ended) return false
+    if (this.#inFlightSinceMs === undefined) return this.#send(nowMs)
+    this.#lateSinceMs ??= arrivalMs
+    if (nowMs - this.#inFlightSinceMs > viewerStallMs) this.end('stalled')
     else this.#keepBudget(nowMs)
+    return false
   }
 
   end(reason: ViewerEnd): void {
@@ -77,24 +87,32 @@ export class Viewer {
     this.#socket.end(reason)
   }
 
-  #send(nowMs: number): void {
+  #send(nowMs: number): boolean {
+    const runs = this.#cursor !== undefined
+    const isNew = !this.started
     const head = this.#join(nowMs)
-    if (!this.#cursor) return
+    if (!this.#cursor) return false
     const before = this.#cursor.position
     const chunks: Uint8Array[] = take(this.#cursor, viewerWriteBytesMax)
     if (this.#cursor.position === this.#feed.position) this.#caughtUpMs = nowMs
     if (head) chunks.unshift(head)
-    if (chunks.length === 0) return
+    if (chunks.length === 0) return false
     this.#inFlightSinceMs = nowMs
     this.#feed.onBytes(this.#cursor.position - before + (head?.length ?? 0))
     this.#socket.write(chunks, (failed) => this.#written(failed))
+    if (isNew) this.#feed.onJoined(this.#feed.now() - this.#joinedMs)
+    return runs
   }
 
   #written(failed: boolean): void {
     this.#inFlightSinceMs = undefined
     if (this.#ended) return
+    const lateSinceMs = this.#lateSinceMs
+    this.#lateSinceMs = undefined
     if (failed) this.end('gone')
-    else if (this.#cursor?.position !== this.#feed.position) this.#send(this.#feed.now())
+    else if (this.#cursor?.position !== this.#feed.position && this.#send(this.#feed.now())) {
+      if (lateSinceMs !== undefined) this.#feed.onHanded(this.#feed.now() - lateSinceMs)
+    }
   }
 
   /** Gives a viewer without a place the newest key frame. Returns what must go before it. */

@@ -77,6 +77,7 @@ async function startKeeping(stack: AsyncDisposableStack, options: AgentOptions) 
   const ring = stack.use(
     await openRing({ dir: data, agent: { uuid, name }, quotaBytes, whenFull, clock, onFatal }),
   )
+  say.recovery(ring.recovery)
   const internalToken = await readFile(join(data, 'internal.token'), 'utf8').then(
     (text) => text.trim(),
     () => undefined,

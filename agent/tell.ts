@@ -4,6 +4,7 @@ import type { Log } from '../shared/node/log.ts'
 import type { HubEvent } from './hub/hub.ts'
 import type { PhoneEvent } from './ingest/phones.ts'
 import type { DoorEvent } from './listen/http.ts'
+import type { Recovery } from './ring/types.ts'
 
 /** What the parts of the agent report, as log lines: words from outside only in fields. */
 export function tell(log: Log) {
@@ -25,6 +26,12 @@ export function tell(log: Log) {
     },
     gap: (stream: string, { from, to, cause, units }: Gap) =>
       log.warn({ stream, from: new Date(from).toISOString(), ms: to - from, cause, units }, 'gap'),
+    recovery: ({ sealed, adopted, quarantined, lost }: Recovery) => {
+      if (sealed + adopted > 0) log.info({ sealed, adopted }, 'recovered what a killed process left')
+      if (lost.length > 0) log.warn({ lost: lost.length }, 'gaps of the last run')
+      for (const { name, reason } of quarantined)
+        log.error({ name, reason }, 'a file of the ring was set aside')
+    },
     alarm: (alarm: string | undefined) => {
       if (alarm === undefined) log.info('the disk is well again')
       else log.error({ alarm }, 'disk alarm')

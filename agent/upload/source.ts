@@ -15,6 +15,8 @@ export type UploadSource = {
   /** Fewer bytes than asked only at the end of the file; `NotFound` when it was recycled meanwhile. */
   read(segment: SegmentRef, ext: string, offset: number, length: number): Promise<Uint8Array>
   readRecording(id: string): Promise<Uint8Array>
+  /** Its bytes on the disk do not have their checksum: seals again what is whole. False: nothing is left of it. */
+  repair(segment: SegmentRef): Promise<boolean>
   /** Durable when it resolves: from now on the ring may delete them. */
   markUploaded(done: { segments?: SegmentRef[]; recordings?: { id: string; rev: number }[] }): Promise<void>
 }

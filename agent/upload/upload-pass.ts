@@ -25,6 +25,7 @@ export class UploadPass {
   readonly #options: PassOptions
   readonly #aside = new Set<string>()
   readonly #refusals = new Map<string, number>()
+  readonly #repaired = new Set<string>()
   /** Attempts in a row that ended without an answer. */
   #aborts = 0
   /** At the start and after a failure, what is pending may be in the store already: ask before sending. */
@@ -141,10 +142,17 @@ export class UploadPass {
 
   async #settle(segment: PendingSegment, outcome: SegmentOutcome | UploadStatus): Promise<number> {
     if (outcome === 'missing' || outcome === 'sent') return 0
+    if (outcome === 'damaged' && !this.#repaired.has(refName(segment))) {
+      // What is still whole is listed again with its new sums; the rest is a gap of cause `damaged`.
+      this.#repaired.add(refName(segment))
+      await this.#options.source.repair(asRef(segment))
+      return 0
+    }
     if (outcome !== 'stored' && outcome !== 'muxed') {
       this.#setAside(segment, asideError(segment, outcome))
       return 0
     }
+    this.#repaired.delete(refName(segment))
     await this.#options.source.markUploaded({ segments: [asRef(segment)] })
     this.#refusals.delete(refName(segment))
     if (outcome === 'stored') this.#options.onStored(asQuestion(segment))

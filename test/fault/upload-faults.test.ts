@@ -199,6 +199,16 @@ test('a file that rotted on the disk is told apart from a line that flips bits',
   expect(await rig.jobs.cloud.store.head(keys.raw({ ...rotten, agent: 'lab' }, 'h264'))).toBeUndefined()
 })
 
+test('a file that rotted is sealed again without what is damaged, and goes up', async () => {
+  fillSegment(ring, 0)
+  ring.repairable.add('cam/1772366400000-0')
+  const bytes = ring.files.get('cam/1772366400000-0.h264')
+  if (bytes) bytes[10] = (bytes[10] ?? 0) ^ 4
+  start()
+  await until(() => ring.uploaded.size === 1)
+  expect(alarms).toEqual([])
+})
+
 test('a revoked device asks once a minute and keeps everything', async () => {
   fillSegment(ring, 0)
   token = 'revoked'

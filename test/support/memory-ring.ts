@@ -15,6 +15,18 @@ export class MemoryRing implements UploadSource {
   /** How often each was marked: once, if all is well. */
   readonly uploaded = new Map<string, number>()
 
+  /** What is whole of a rotten segment; the others stay as they are, and are set aside. */
+  readonly repairable = new Set<string>()
+
+  async repair(segment: SegmentRef): Promise<boolean> {
+    const pending = this.segments.find((candidate) => nameOf(candidate) === nameOf(segment))
+    if (!pending || !this.repairable.has(nameOf(segment))) return true
+    for (const file of pending.files) {
+      file.sha256 = sha256(this.files.get(`${nameOf(segment)}.${file.ext}`) ?? new Uint8Array())
+    }
+    return true
+  }
+
   add(segment: SegmentRef, files: Partial<Record<Ext, Uint8Array>>): PendingSegment {
     const list = Object.entries(files).map(([ext, bytes]) => {
       this.files.set(`${nameOf(segment)}.${ext}`, bytes)

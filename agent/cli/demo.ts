@@ -31,7 +31,10 @@ export async function runDemo(options: {
   })
   await firstTake(server, signal)
   await startPhone(server, signal)
-  say({ en: 'The phone goes on filming: stop it on the page when you like.', zh: '手机继续拍摄：可随时在网页上停止。' })
+  say({
+    en: 'The phone goes on filming: stop it on the page when you like.',
+    zh: '手机继续拍摄：可随时在网页上停止。',
+  })
   say(realPhoneWords(options.lan, port))
   await phone
 }

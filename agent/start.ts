@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Clock } from '../shared/node/clock.ts'
+import { type Clock, steadyClock } from '../shared/node/clock.ts'
 import type { Log } from '../shared/node/log.ts'
 import { socketPath } from '../shared/node/socket-path.ts'
 import { version } from '../shared/version.ts'
@@ -11,8 +11,9 @@ import { openAgentFile } from './control/agent-file.ts'
 import { allowedPhones } from './control/allowed-phones.ts'
 import { createAuth } from './control/auth.ts'
 import { createCommands } from './control/commands.ts'
-import { eventCounters, registerFigures } from './control/figures.ts'
+import { eventCounters, liveTiming, registerFigures } from './control/figures.ts'
 import { watchLoopDelay } from './control/health.ts'
+import { createHooks, type Hooks } from './control/hooks.ts'
 import { createApi } from './control/http.ts'
 import { Metrics } from './control/metrics.ts'
 import { createSignedPaths } from './control/signed-path.ts'
@@ -51,9 +52,13 @@ export type Agent = AsyncDisposable & {
  * Builds the agent from the sink to the source, so that disposal closes it from the source to the sink: doors,
  * sources, hub, recordings, recorders, uploader, ring. Nothing in flight is lost on the way.
  */
-export async function startAgent(options: AgentOptions): Promise<Agent> {
+export async function startAgent(given: AgentOptions): Promise<Agent> {
   await using stack = new AsyncDisposableStack()
+  let isRecording = () => false
+  const clock = steadyClock(given.clock, () => !isRecording(), tell(given.log).clock)
+  const options = { ...given, clock }
   const kept = await startKeeping(stack, options)
+  isRecording = () => kept.recordings.begunCount > 0
   const live = await startLive(stack, options, kept)
   const { http, auth } = await openDoors(stack, options, { ...kept, ...live })
   const closing = stack.move()
@@ -83,13 +88,15 @@ async function startKeeping(stack: AsyncDisposableStack, options: AgentOptions) 
     () => undefined,
   )
   const uploader = stack.use(startUploader(uploaderOptions(options, { ring, name, internalToken })))
+  const agent = { uuid, name }
+  const hooks = stack.use(createHooks({ config: config.hooks, agent, clock, onFailed: say.hook }))
   const recorders = stack.use(
     new Recorders({ ring, clock, segmentMs: segmentSeconds * 1000, onGap: say.gap }),
   )
   const recordings = stack.use(
     new Recordings({
       agent: name,
-      ring: waking(ring, uploader),
+      ring: telling(ring, uploader, hooks),
       recorder: recorders,
       clock,
       onFault: say.fault,
@@ -101,15 +108,16 @@ async function startKeeping(stack: AsyncDisposableStack, options: AgentOptions) 
   )
   stack.adopt(ring.onLost(say.gap), (stop) => stop())
   stack.adopt(ring.onAlarm(say.alarm), (stop) => stop())
-  return { file, name, ring, internalToken, uploader, recorders, recordings }
+  return { file, name, ring, internalToken, uploader, recorders, recordings, hooks }
 }
 
-/** A closed recording goes up at once, as a sealed segment does. */
-function waking(ring: Ring, uploader: Uploader): RecordingsOptions['ring'] {
+/** A closed recording goes up at once, as a sealed segment does, and hooks are told. */
+function telling(ring: Ring, uploader: Uploader, hooks: Hooks): RecordingsOptions['ring'] {
   return {
     saveRecording: async (recording) => {
       await ring.saveRecording(recording)
       uploader.wake()
+      if (recording.state === 'closed') hooks.recorded(recording)
     },
     recordings: () => ring.recordings(),
     recording: (id) => ring.recording(id),
@@ -120,16 +128,24 @@ function waking(ring: Ring, uploader: Uploader): RecordingsOptions['ring'] {
 
 /** Sources, the hub where their units are handed over, and viewers. */
 async function startLive(stack: AsyncDisposableStack, { config, clock, log }: AgentOptions, kept: Kept) {
-  const { file, recorders, recordings } = kept
+  const { file, recorders, recordings, hooks } = kept
   const say = tell(log)
   const metrics = new Metrics()
   const counters = eventCounters(metrics)
   const onEvent = (event: HubEvent) => {
     counters.hub(event)
+    hooks.hub(event)
     say.hub(event)
   }
   const hub = stack.use(createHub({ openSink: (stream) => recorders.open(stream), clock, onEvent }))
-  const play = stack.use(createFlvPlay({ findStream: (stream) => hub.stream(stream), clock }))
+  const play = stack.use(
+    createFlvPlay({
+      findStream: (stream) => hub.stream(stream),
+      clock,
+      onViewer: hooks.viewer,
+      timing: liveTiming(metrics),
+    }),
+  )
   const phones = stack.use(
     new Phones({
       clock,

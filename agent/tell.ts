@@ -37,6 +37,9 @@ export function tell(log: Log) {
       else log.error({ alarm }, 'disk alarm')
     },
     upload: (error: AppError) => log.error({ err: error }, 'an upload needs a person'),
+    hook: (host: string, action: string, error: AppError) =>
+      log.warn({ host, action, reason: error.message }, 'a hook was given up'),
+    clock: (stepMs: number) => log.warn({ stepMs }, 'the clock of this machine was set'),
     fault: (message: string, error: unknown) => log.error({ err: error }, message),
   }
 }

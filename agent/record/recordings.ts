@@ -144,6 +144,11 @@ export class Recordings implements AsyncDisposable {
     return last && start + limit < sorted.length ? { recordings, cursor: last.id } : { recordings }
   }
 
+  /** How many have begun and are not closed yet. */
+  get begunCount(): number {
+    return [...this.#open.values()].filter(({ file }) => file.recording.state !== 'armed').length
+  }
+
   /** Open recordings that hold this stream now. */
   of(stream: string): string[] {
     const holds = ({ name, to }: RecordingStream) => name === stream && to === null

@@ -15,3 +15,28 @@ export const systemClock: Clock = {
     await delay(ms, undefined, signal ? { signal } : {})
   },
 }
+
+const readingMs = 50 // Two clocks that are read one after the other differ by this much on a busy machine.
+
+/**
+ * A wall clock for intervals that must not be negative (RELIABILITY.md D4): it follows the system's clock when
+ * that is set ahead, but when it is set back only once `mayStepBack` says that nothing is going on which began
+ * before. Until then it runs on by the monotonic clock.
+ */
+export function steadyClock(
+  system: Clock,
+  mayStepBack: () => boolean,
+  onStep: (stepMs: number) => void,
+): Clock {
+  let offsetMs = system.nowMs() - system.monotonicMs()
+  const nowMs = () => {
+    const steadyMs = system.monotonicMs() + offsetMs
+    const aheadMs = system.nowMs() - steadyMs
+    if (aheadMs > readingMs || (aheadMs < -readingMs && mayStepBack())) {
+      offsetMs += aheadMs
+      onStep(Math.round(aheadMs))
+    }
+    return Math.floor(system.monotonicMs() + offsetMs)
+  }
+  return { nowMs, monotonicMs: system.monotonicMs, sleep: system.sleep }
+}

@@ -15,6 +15,7 @@ export type ProgramOptions = {
   /** YAML of the configuration file. */
   config?: string
   args?: string[]
+  env?: Record<string, string>
 }
 
 /** The whole program as a user starts it, `edgereel up`, on a port and a directory of its own. */
@@ -51,7 +52,11 @@ export class Program implements AsyncDisposable {
         ...(options.config === undefined ? [] : ['--config', config]),
         ...(options.args ?? []),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, LANG: 'C' } },
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+        env: { ...process.env, LANG: 'C', ...options.env },
+      },
     )
     const program = new Program(data, port, options.data === undefined, child)
     await program.until(() => /^ready /m.test(program.output), 30_000, 'ready')

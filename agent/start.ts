@@ -58,8 +58,10 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
   const clock = steadyClock(given.clock, () => !isRecording(), tell(given.log).clock)
   const options = { ...given, clock }
   const kept = await startKeeping(stack, options)
-  isRecording = () => kept.recordings.begunCount > 0
+  isRecording = () => true // Until it is known what goes on from the last run.
+  clock.advanceTo(await newestKept(kept.ring))
   const live = await startLive(stack, options, kept)
+  isRecording = () => kept.recordings.begunCount > 0
   const { http, auth } = await openDoors(stack, options, { ...kept, ...live })
   const closing = stack.move()
   return {
@@ -67,6 +69,15 @@ export async function startAgent(given: AgentOptions): Promise<Agent> {
     loginPath: () => `/login?code=${auth.createLoginCode()}`,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
+}
+
+/** Wall ms of the newest picture of the recordings that go on: a clock that was set back meanwhile must not undo them. */
+async function newestKept(ring: Ring): Promise<number> {
+  const begun = (await ring.recordings()).filter(({ state }) => state === 'open')
+  const ends = begun.flatMap(({ from, streams }) =>
+    streams.map(async ({ name }) => (await ring.segments({ stream: name, from })).at(-1)?.to ?? from),
+  )
+  return Math.max(0, ...(await Promise.all(ends)))
 }
 
 type Kept = Awaited<ReturnType<typeof startKeeping>>

@@ -16,6 +16,11 @@ export const systemClock: Clock = {
   },
 }
 
+export type SteadyClock = Clock & {
+  /** From now on it is at least this late: something that goes on knows of a time after the system's. */
+  advanceTo(wallMs: number): void
+}
+
 const readingMs = 50 // Two clocks that are read one after the other differ by this much on a busy machine.
 
 /**
@@ -27,7 +32,7 @@ export function steadyClock(
   system: Clock,
   mayStepBack: () => boolean,
   onStep: (stepMs: number) => void,
-): Clock {
+): SteadyClock {
   let offsetMs = system.nowMs() - system.monotonicMs()
   const nowMs = () => {
     const steadyMs = system.monotonicMs() + offsetMs
@@ -38,5 +43,11 @@ export function steadyClock(
     }
     return Math.floor(system.monotonicMs() + offsetMs)
   }
-  return { nowMs, monotonicMs: system.monotonicMs, sleep: system.sleep }
+  const advanceTo = (wallMs: number) => {
+    const behindMs = wallMs - nowMs()
+    if (behindMs <= 0) return
+    offsetMs += behindMs
+    onStep(behindMs)
+  }
+  return { nowMs, monotonicMs: system.monotonicMs, sleep: system.sleep, advanceTo }
 }

@@ -42,3 +42,13 @@ test('a step back waits until nothing is going on', () => {
   expect(clock.nowMs()).toBe(1_001_000 - 3_600_000)
   expect(state.steps).toEqual([-3_600_000])
 })
+
+test('is never before what goes on, and then waits for the system to come along', () => {
+  const { clock, pass, state } = rig()
+  clock.advanceTo(1_500_000)
+  state.busy = true
+  pass(1000)
+  expect(clock.nowMs()).toBe(1_501_000)
+  clock.advanceTo(1_400_000)
+  expect(clock.nowMs()).toBe(1_501_000)
+})

@@ -173,6 +173,22 @@ export const linkMaxS = 366 * 86_400 // As shares: one for ever is a hole; an en
 export const tokensMax = 1000 // A person names each of them.
 export const profileSecondsMax = 60 // A profile of a minute is 10 MB.
 
+// --- Forwards
+export const forwardsPerStreamMax = 8 // Each sends the whole stream once more over the uplink.
+export const forwardBackoffBaseMs = 1000 // Full jitter between 0 and this at the first failure.
+export const forwardBackoffMaxMs = 30_000 // A server that is back is found within half a minute.
+export const forwardStableMs = 10_000 // A connection that lasted so long was good: the next failure is a first one.
+export const forwardEndMs = 1000 // Time for a server to take the last bytes; a stop of the agent waits for it.
+
+// --- Hooks
+export const hookUrlsMax = 8 // Addresses that are told: a back end, a log, a test.
+export const hookQueueMax = 1000 // Messages of 600 bytes that wait for one address; then the oldest are dropped.
+export const hookAttemptsMax = 5 // A back end that is started anew takes half a minute.
+export const hookBackoffBaseMs = 1000 // Full jitter between 0 and this before the second attempt.
+export const hookBackoffMaxMs = 30_000 // Longer waits would only fill the queue.
+export const hookTimeoutMs = 10_000 // One that answers later does its work before it answers.
+export const hookCloseMs = 2000 // A stop of the agent waits this long for what was not told yet.
+
 // --- Figures
 export const labelSetsMax = 200 // Per metric; the rest is counted as `other` (RELIABILITY.md H9).
 export const queueBodyBytesMax = 256 * KiB // SQS's limit.
@@ -187,6 +203,9 @@ export const jobLeaseMs = 60_000 // DESIGN.md, Cloud: how long a killed run keep
 export const jobHeartbeatMs = 20_000 // Two may fail before the lease ends.
 export const jobAttemptsMax = 3 // DESIGN.md, Cloud.
 export const jobProgressEveryMs = 1000 // A write to the catalogue each; people look once a second.
+export const bodyBatchBytes = 1 * MiB // One write of a body: a system call for each 64 KiB costs more than the copy.
+export const bodySyncEveryBytes = 32 * MiB // A file of 600 MB is on the disk when its last byte is written, not 300 ms later.
+export const lentReadBytes = 1 * MiB // One read of a job; two of them are held for each track.
 export const indexBytesMax = 16 * MiB // 48 bytes a record: 349,000 units, 120 s of 60 pictures and sound are 12,000.
 export const damagedRecordsMax = 10_000 // Their numbers are kept in the segment's row: 70 kB.
 export const segmentGapsMax = 1000 // As in the manifest.

@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import { AppError } from '../../shared/error.ts'
 import { viewerEndMs } from '../../shared/limits.ts'
 import type { ViewerEnd, ViewerSocket } from '../play/viewer.ts'
+import { writeAll } from '../play/write-all.ts'
 import { refuse } from './refuse.ts'
-import { writeAll } from './websocket.ts'
 
 const headers = {
   'content-type': 'video/x-flv',

@@ -13,9 +13,9 @@ import { type Principal, requireRole } from '../control/auth.ts'
 import type { RtmpPublication } from '../ingest/rtmp.ts'
 import type { FlvPlay } from '../play/flv.ts'
 import type { ViewerEnd, ViewerSocket } from '../play/viewer.ts'
+import { writeAll } from '../play/write-all.ts'
 import type { RtmpTarget } from '../protocol/rtmp/address.ts'
 import { ServerSession, type SessionEvent } from '../protocol/rtmp/server-session.ts'
-import { writeAll } from './websocket.ts'
 
 /** Why a connection was closed; each is counted. */
 export type RtmpEnd =

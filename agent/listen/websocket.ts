@@ -10,6 +10,7 @@ import {
 } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { ViewerEnd, ViewerSocket } from '../play/viewer.ts'
+import { writeAll } from '../play/write-all.ts'
 
 /** A phone's WebSocket. Callbacks come in the order of the wire; after `onClose` there are none. */
 export type PhoneSocket = {
@@ -199,18 +200,4 @@ function viewerSocket(ws: WebSocket, socket: Duplex): ViewerSocket {
       else ws.close(closeCodes[reason], reason)
     },
   }
-}
-
-/** One call to the kernel for all chunks. */
-export function writeAll(
-  socket: Duplex,
-  chunks: readonly Uint8Array[],
-  done: (failed: boolean) => void,
-): void {
-  const last = chunks.length - 1
-  socket.cork()
-  chunks.forEach((chunk, i) => {
-    socket.write(chunk, i === last ? (error) => done(error != null) : undefined)
-  })
-  socket.uncork()
 }

@@ -9,9 +9,13 @@ function message({ kind, timestampMs, parts }: Tag): OutMessage {
 }
 
 /** RTMP messages: the numbers of their types are those of FLV tags. Players take all sound that RTMP can carry. */
-export const rtmpPacking: Packing = {
-  plays: (config) => flvCarries(config.codec),
-  tagBytes: (tag) => chunkedBytes(message(tag)),
-  write: (into, tag) => writeMessage(into, message(tag)),
-  pack: (tags) => Buffer.concat(tags.map((tag) => chunked(message(tag)))),
+export function packingOf(message: (tag: Tag) => OutMessage): Packing {
+  return {
+    plays: (config) => flvCarries(config.codec),
+    tagBytes: (tag) => chunkedBytes(message(tag)),
+    write: (into, tag) => writeMessage(into, message(tag)),
+    pack: (tags) => Buffer.concat(tags.map((tag) => chunked(message(tag)))),
+  }
 }
+
+export const rtmpPacking = packingOf(message)

@@ -5,7 +5,9 @@ import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { name } from '../shared/contract/segment.ts'
 import { AppError } from '../shared/error.ts'
+import { hookUrlsMax } from '../shared/limits.ts'
 import { nearest } from '../shared/nearest.ts'
+import { hookActions } from './control/hook-body.ts'
 
 const units: Record<string, number> = {
   B: 1,
@@ -70,6 +72,21 @@ const configSchema = z.strictObject({
     .strictObject({
       /** Secrets of links that were signed for Node-Media-Server, to watch and to send; none is accepted without. */
       nms: z.strictObject({ play: nmsSecret, publish: nmsSecret }).prefault({}),
+    })
+    .prefault({}),
+  hooks: z
+    .strictObject({
+      urls: z
+        .array(z.url({ protocol: /^https?$/ }))
+        .max(hookUrlsMax)
+        .default([]),
+      /** Signs what is sent. */
+      secret: z.string().min(16).nullable().default(null),
+      events: z.array(z.enum(hookActions)).default([...hookActions]),
+    })
+    .refine(({ urls, secret }) => urls.length === 0 || secret !== null, {
+      path: ['secret'],
+      message: 'whoever is told must be able to check who tells: give a secret of 16 characters or more',
     })
     .prefault({}),
   streams: z.record(name, streamPolicy).default({}),

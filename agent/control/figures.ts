@@ -1,8 +1,9 @@
 import type { Hub, HubEvent } from '../hub/hub.ts'
 import type { DoorEvent } from '../listen/http.ts'
 import type { PlayFigures } from '../play/flv.ts'
+import type { HookFigures } from './hook-queue.ts'
 import type { LoopDelay } from './health.ts'
-import type { Metrics } from './metrics.ts'
+import type { Histogram, Metrics } from './metrics.ts'
 
 type Sources = {
   hub: Pick<Hub, 'streams'>
@@ -18,6 +19,7 @@ type Sources = {
     queueBytes: number
   }
   upload?: () => { pendingSegments: number; pendingBytes: number }
+  hooks?: () => HookFigures
 }
 
 /** The standard figures of an agent, read at each scrape. */
@@ -25,13 +27,14 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
   streamFigures(metrics, sources.hub)
   viewerFigures(metrics, sources.play)
   processFigures(metrics, sources.loop)
-  const { refusedPackets, ring, upload } = sources
+  const { refusedPackets, ring, upload, hooks } = sources
   if (refusedPackets) {
     metrics.counterOf('edgereel_phone_refused_packets_total', 'Packets of phones that were refused', () =>
       byLabel('reason', Object.entries(refusedPackets())),
     )
   }
   if (ring) ringFigures(metrics, ring)
+  if (hooks) hookFigures(metrics, hooks)
   if (upload) {
     metrics.gauge(
       'edgereel_upload_pending_segments',
@@ -39,6 +42,25 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
       () => upload().pendingSegments,
     )
     metrics.gauge('edgereel_upload_pending_bytes', 'Bytes that wait for upload', () => upload().pendingBytes)
+  }
+}
+
+// In milliseconds: a loopback's tenths, a frame's 33 and 40, a second.
+const timingBoundsMs = [0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+
+/** How live it is, from the start of the agent on. */
+export function liveTiming(metrics: Metrics): { latency: Histogram; join: Histogram } {
+  return {
+    latency: metrics.histogram(
+      'edgereel_viewer_latency_milliseconds',
+      'From the arrival of a unit until it is with a viewer’s socket',
+      timingBoundsMs,
+    ),
+    join: metrics.histogram(
+      'edgereel_viewer_join_milliseconds',
+      'From a viewer’s arrival until its first key frame is with its socket',
+      timingBoundsMs,
+    ),
   }
 }
 
@@ -132,6 +154,14 @@ function viewerFigures(metrics: Metrics, play: PlayFigures): void {
   metrics.counterOf('edgereel_viewers_ended_total', 'Viewers that left, by reason', () =>
     byLabel('reason', Object.entries(play.ended)),
   )
+}
+
+function hookFigures(metrics: Metrics, hooks: () => HookFigures): void {
+  metrics.gauge('edgereel_hooks_queued', 'Messages of hooks that wait', () => hooks().queued)
+  metrics.counterOf('edgereel_hooks_total', 'Messages of hooks, by what became of them', () => {
+    const { delivered, failed, dropped } = hooks()
+    return byLabel('result', Object.entries({ delivered, failed, dropped }))
+  })
 }
 
 function ringFigures(metrics: Metrics, ring: NonNullable<Sources['ring']>): void {

@@ -64,11 +64,23 @@ export class Histogram {
     this.#counts = new Array<number>(bounds.length + 1).fill(0)
   }
 
-  observe(value: number): void {
+  /** The same value, for `count` at once. */
+  observe(value: number, count = 1): void {
     const above = this.#bounds.findIndex((bound) => value <= bound)
     const bucket = above < 0 ? this.#bounds.length : above
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
-    this.#sum += value
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
+    this.#sum += value * count
+  }
+
+  /** The bound below which this share of the values lies: 0 without any, the highest bound for what is beyond all. */
+  quantile(share: number): number {
+    const total = this.#counts.reduce((sum, count) => sum + count, 0)
+    let below = 0
+    for (const [i, bound] of this.#bounds.entries()) {
+      below += this.#counts[i] ?? 0
+      if (total > 0 && below >= share * total) return bound
+    }
+    return total > 0 ? (this.#bounds.at(-1) ?? 0) : 0
   }
 
   samples(): Sample[] {

@@ -1,0 +1,64 @@
+import type { Recording } from '../../shared/contract/recording.ts'
+import type { LiveClient } from '../live-client.ts'
+
+export const hookActions = ['on_publish', 'on_unpublish', 'on_play', 'on_stop', 'on_record'] as const
+export type HookAction = (typeof hookActions)[number]
+
+export type HookAgent = { uuid: string; name: string; serviceId: string }
+
+/** What happened, before it is told. */
+export type HookEvent =
+  | {
+      action: Exclude<HookAction, 'on_record'>
+      stream: string
+      /** `phone`, `rtmp`, `http`, `ws`. */
+      transport: string
+      client?: LiveClient
+      reason?: string
+    }
+  | { action: 'on_record'; stream: string; recording: Recording }
+
+const nobody: LiveClient = { id: '', address: '', app: 'live', param: '' }
+
+/**
+ * The bodies of SRS's `http_hooks` (PROTOCOLS.md, 6), so that what listens to SRS listens to us, and what SRS has no
+ * word for beside them: `at` (wall ms), `transport`, `reason`. Tokens and signatures are not in `param`.
+ */
+export function hookBody(event: HookEvent, agent: HookAgent, atMs: number): object {
+  const client = 'client' in event && event.client ? event.client : nobody
+  return {
+    server_id: agent.uuid,
+    service_id: agent.serviceId,
+    action: event.action,
+    client_id: client.id,
+    ip: client.address,
+    vhost: '__defaultVhost__',
+    app: client.app,
+    tcUrl: `rtmp://${agent.name}/${client.app}`,
+    stream: event.stream,
+    param: client.param,
+    stream_url: `/${client.app}/${event.stream}`,
+    stream_id: `${agent.uuid}/${event.stream}`,
+    at: atMs,
+    ...(event.action === 'on_record' ? recorded(event.recording, event.stream) : liveFields(event)),
+  }
+}
+
+function liveFields({ transport, reason }: Exclude<HookEvent, { action: 'on_record' }>): object {
+  return { transport, ...(reason === undefined ? {} : { reason }) }
+}
+
+/** One body for each stream of a recording that is closed. Its MP4 follows when the cloud has made it. */
+function recorded({ id, title, labels, streams }: Recording, stream: string): object {
+  const part = streams.find(({ name }) => name === stream)
+  return {
+    recording: id,
+    ...(title === undefined ? {} : { title }),
+    labels,
+    from: part?.from,
+    to: part?.to,
+    segments: part?.segments.length ?? 0,
+    gaps: part?.gaps.length ?? 0,
+    url: `/v1/recordings/${id}`,
+  }
+}

@@ -31,15 +31,28 @@ export class FlvUnits {
   #audioClock: AudioClock | undefined
   #audioConfig: AccessUnit['config'] | undefined
   readonly #newest = new Map<FlvTag['kind'], number>()
-  #epoch = -1
+  readonly #nextEpoch: () => number
+  #epoch = 0
   #lastDtsMs: number | undefined
   #lastPtsMs: number | undefined
   #missed = 0
   /** What the sender says of its stream; nothing here is believed for times or sizes. */
   metadata: ReturnType<typeof parseFlvMetadata>
 
-  constructor(now: Moment) {
+  /** `nextEpoch`: numbers that are this source's alone, where several share a stream one after the other. */
+  constructor(now: Moment, nextEpoch = counter()) {
     this.#timeline = new Timeline(now)
+    this.#nextEpoch = nextEpoch
+  }
+
+  /** Timeline ms of the newest unit. */
+  get lastPtsMs(): number | undefined {
+    return this.#lastPtsMs
+  }
+
+  /** Nothing more comes: pictures that were refused last. */
+  end(): SourceGap | undefined {
+    return this.#lastPtsMs === undefined ? undefined : this.#gapBefore(this.#lastPtsMs)
   }
 
   /** Never throws. */
@@ -65,9 +78,9 @@ export class FlvUnits {
     // Two pictures of one stamp, or one that steps back by less than an epoch needs: decoding goes on.
     const dtsMs = Math.max(stampMs, this.#lastDtsMs ?? stampMs)
     const unit = this.#unit(picture, { dtsMs, ptsMs: stampMs + video.compositionMs }, time, at)
-    const gap = this.#gapBefore(unit)
+    const gap = this.#gapBefore(unit.ptsMs)
     this.#lastDtsMs = dtsMs
-    this.#lastPtsMs = Math.max(this.#lastPtsMs ?? unit.ptsMs, unit.ptsMs)
+    this.#seen(unit.ptsMs)
     return gap ? { unit, gap } : { unit }
   }
 
@@ -91,6 +104,7 @@ export class FlvUnits {
     }
     const time = this.#time(tag, at)
     const ptsMs = this.#audioClock?.next(time.ptsMs).ptsMs ?? time.ptsMs
+    this.#seen(ptsMs)
     const sizes = { nalUnits: [audio.payload], sizeBytes: audio.payload.length }
     const always = { track: 'audio', randomAccess: true, idr: false } as const
     const { timeSource } = time
@@ -102,7 +116,7 @@ export class FlvUnits {
     const tolerance = this.#behindMs(kind)
     const time = this.#timeline.map({ deviceMs: timestampMs, arrivalMs, wrapBits: 32, reorderMs: tolerance })
     if (time.epochStarted) {
-      this.#epoch += 1
+      this.#epoch = this.#nextEpoch()
       this.#newest.clear()
       this.#lastDtsMs = undefined
       this.#audioClock?.restart()
@@ -117,11 +131,24 @@ export class FlvUnits {
     return own === undefined ? flvTrackSkewMs : Math.max(...this.#newest.values()) - own + reorderMs
   }
 
-  #gapBefore({ ptsMs }: AccessUnit): SourceGap | undefined {
+  #seen(ptsMs: number): void {
+    this.#lastPtsMs = Math.max(this.#lastPtsMs ?? ptsMs, ptsMs)
+  }
+
+  #gapBefore(ptsMs: number): SourceGap | undefined {
     const units = this.#missed
     this.#missed = 0
     if (units === 0) return undefined
     return { fromMs: Math.min(this.#lastPtsMs ?? ptsMs, ptsMs), toMs: ptsMs, cause: 'bad-packet', units }
+  }
+}
+
+/** 0, 1, 2 … */
+export function counter(): () => number {
+  let last = -1
+  return () => {
+    last += 1
+    return last
   }
 }
 

@@ -1,7 +1,8 @@
+import { streamsMax } from '../../shared/limits.ts'
 import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
 import type { FlvTag } from '../../shared/media/flv.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import { type FlvRefusal, FlvUnits } from './flv-units.ts'
+import { counter, type FlvRefusal, FlvUnits, type Moment } from './flv-units.ts'
 
 /** What ingest needs of the hub. */
 export type PublishHub = {
@@ -16,6 +17,7 @@ export type PublishHub = {
 export type RtmpPublication = {
   /** Never throws. */
   tag(tag: FlvTag): void
+  /** `unpublished`: it said goodbye; otherwise it was cut off. */
   end(reason: string): void
 }
 
@@ -26,24 +28,63 @@ export type RtmpIngest = {
   publish(request: { name: string; identity: string; onDisplaced(): void }): RtmpPublication
 }
 
-/** RTMP publishers → the hub. */
+/**
+ * RTMP publishers → the hub. One that was cut off and comes back continues its stream, and the gap between says how
+ * long it was away; one that said goodbye begins anew.
+ */
 export function createRtmpIngest({ hub, clock }: { hub: PublishHub; clock: Clock }): RtmpIngest {
-  const refused = { 'bad-picture': 0, 'bad-sound': 0, 'no-configuration': 0, 'bad-metadata': 0 }
-  const now = () => ({ monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() })
-  return {
-    refused,
-    publish: (request) => {
-      const publisher = hub.publish({ ...request, kind: 'rtmp' })
-      const units = new FlvUnits(now())
-      return {
-        tag: (tag) => {
-          const taken = units.take(tag, now())
-          if (taken.refused) refused[taken.refused] += 1
-          if (taken.gap) publisher.gap(taken.gap)
-          if (taken.unit) publisher.push(taken.unit)
-        },
-        end: (reason) => publisher.end(reason),
-      }
-    },
+  return new Ingest(hub, clock)
+}
+
+class Ingest implements RtmpIngest {
+  readonly refused = { 'bad-picture': 0, 'bad-sound': 0, 'no-configuration': 0, 'bad-metadata': 0 }
+  readonly #hub: PublishHub
+  readonly #clock: Clock
+  readonly #nextEpoch = counter()
+  /** Timeline ms of the last unit of those that were cut off, by stream. */
+  readonly #lost = new Map<string, number>()
+
+  constructor(hub: PublishHub, clock: Clock) {
+    this.#hub = hub
+    this.#clock = clock
+  }
+
+  publish(request: { name: string; identity: string; onDisplaced(): void }): RtmpPublication {
+    const publisher = this.#hub.publish({ ...request, kind: 'rtmp' })
+    const { name } = request
+    const units = new FlvUnits(this.#now(), this.#nextEpoch)
+    const tellLoss = (unit: AccessUnit) => {
+      const fromMs = this.#lost.get(name)
+      this.#lost.delete(name)
+      if (fromMs === undefined) return
+      publisher.gap({ fromMs: Math.min(fromMs, unit.ptsMs), toMs: unit.ptsMs, cause: 'source-lost' })
+    }
+    return {
+      tag: (tag) => {
+        const { unit, gap, refused } = units.take(tag, this.#now())
+        if (refused) this.refused[refused] += 1
+        if (unit) tellLoss(unit)
+        if (gap) publisher.gap(gap)
+        if (unit) publisher.push(unit)
+      },
+      end: (reason) => {
+        const gap = units.end()
+        if (gap) publisher.gap(gap)
+        if (reason !== 'unpublished') this.#remember(name, units.lastPtsMs)
+        publisher.end(reason)
+      },
+    }
+  }
+
+  #now(): Moment {
+    return { monotonicMs: this.#clock.monotonicMs(), wallMs: this.#clock.nowMs() }
+  }
+
+  #remember(name: string, lastPtsMs: number | undefined): void {
+    if (lastPtsMs === undefined) return
+    this.#lost.delete(name)
+    this.#lost.set(name, lastPtsMs)
+    const [oldest] = this.#lost.keys()
+    if (this.#lost.size > streamsMax && oldest !== undefined) this.#lost.delete(oldest)
   }
 }

@@ -126,6 +126,31 @@ describe('one publisher for each stream', () => {
     expect(player.closed).toBe(false)
   })
 
+  test('one that was cut off comes back: a gap says so, and viewers’ times go on; one that said goodbye leaves none', async () => {
+    const send = async (how: 'leave' | 'cut', n: number) => {
+      const client = await RtmpClient.open(rig.url('cam', 'publisher:cam'), 'publish')
+      client.send(config)
+      client.send(picture(0, 5000))
+      client.send(picture(1, 5040))
+      await until(() => rig.units.length === n)
+      if (how === 'leave') client.leave()
+      else client.socket.resetAndDestroy()
+      await until(() => rig.hub.stream('cam')?.state === 'waiting')
+      await client[Symbol.asyncDispose]()
+    }
+    await send('cut', 2)
+    await using player = await RtmpClient.open(rig.url('cam', 'viewer:cam'), 'play')
+    await send('leave', 4)
+    await send('leave', 6)
+    await until(() => player.tags.length > 8)
+    expect(rig.gaps).toEqual([
+      { fromMs: rig.units[1]?.ptsMs, toMs: rig.units[2]?.ptsMs, cause: 'source-lost' },
+    ])
+    expect(rig.units.map(({ epoch }) => epoch)).toEqual([0, 0, 1, 1, 2, 2])
+    const times = player.tags.slice(1).map(({ timestampMs }) => timestampMs)
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+  })
+
   test('of a hundred at once exactly one wins', async () => {
     const clients = await Promise.all(
       Array.from({ length: 100 }, (_, n) => RtmpClient.open(rig.url('cam', `publisher:cam:${n}`), 'publish')),

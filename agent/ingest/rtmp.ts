@@ -2,11 +2,14 @@ import { streamsMax } from '../../shared/limits.ts'
 import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
 import type { FlvTag } from '../../shared/media/flv.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import type { LiveClient } from '../live-client.ts'
 import { counter, type FlvRefusal, FlvUnits, type Moment } from './flv-units.ts'
+
+type PublishRequest = { name: string; identity: string; client: LiveClient; onDisplaced(): void }
 
 /** What ingest needs of the hub. */
 export type PublishHub = {
-  publish(request: { name: string; kind: string; identity: string; onDisplaced(): void }): {
+  publish(request: PublishRequest & { kind: string }): {
     push(unit: AccessUnit): void
     gap(gap: SourceGap): void
     end(reason: string): void
@@ -25,7 +28,7 @@ export type RtmpIngest = {
   /** Units that were refused, over all publishers. */
   readonly refused: Readonly<Record<FlvRefusal, number>>
   /** Throws as `hub.publish`. */
-  publish(request: { name: string; identity: string; onDisplaced(): void }): RtmpPublication
+  publish(request: PublishRequest): RtmpPublication
 }
 
 /**
@@ -49,7 +52,7 @@ class Ingest implements RtmpIngest {
     this.#clock = clock
   }
 
-  publish(request: { name: string; identity: string; onDisplaced(): void }): RtmpPublication {
+  publish(request: PublishRequest): RtmpPublication {
     const publisher = this.#hub.publish({ ...request, kind: 'rtmp' })
     const { name } = request
     const units = new FlvUnits(this.#now(), this.#nextEpoch)

@@ -9,8 +9,9 @@ import {
   viewerEndMs,
 } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import { type Principal, requireRole } from '../control/auth.ts'
-import type { RtmpPublication } from '../ingest/rtmp.ts'
+import type { Principal } from '../control/auth.ts'
+import type { RtmpIngest, RtmpPublication } from '../ingest/rtmp.ts'
+import { liveClient } from '../live-client.ts'
 import type { FlvPlay } from '../play/flv.ts'
 import type { ViewerEnd, ViewerSocket } from '../play/viewer.ts'
 import { writeAll } from '../play/write-all.ts'
@@ -36,28 +37,25 @@ export type RtmpVisit = RtmpTarget & { role: 'publisher' | 'viewer'; address: st
 export type ConnectionNeeds = {
   clock: Clock
   /** Says who it is; throws to refuse. */
-  admit: (visit: RtmpVisit) => Principal | Promise<Principal>
-  publish: (request: { name: string; identity: string; onDisplaced(): void }) => RtmpPublication
+  admit: (visit: RtmpVisit) => Principal
+  publish: RtmpIngest['publish']
   play: Pick<FlvPlay, 'find'>
   onRefused: (error: AppError) => void
   onFault: (error: unknown) => void
   onClosed: (connection: RtmpConnection, reason: RtmpEnd) => void
 }
 
-type Role = 'publisher' | 'viewer'
-
 /** One socket of an encoder or a player: joins the protocol's session to the hub. Whatever comes, it throws nothing. */
 export class RtmpConnection {
   readonly address: string
   readonly connectedAtMs: number
-  role: Role | undefined
-  target: RtmpTarget | undefined
+  /** What it publishes or plays. */
+  visit: RtmpVisit | undefined
   readonly #socket: Socket
   readonly #needs: ConnectionNeeds
   readonly #session = new ServerSession()
   #publication: RtmpPublication | undefined
   #leave: (() => void) | undefined
-  #waiting: SessionEvent[] | undefined
   #end: RtmpEnd | undefined
   #controlBytes = 0
   #messagesBefore = 0
@@ -92,9 +90,9 @@ export class RtmpConnection {
     const { state } = this.#session
     const setupOver = nowMs - this.#stateSinceMs > rtmpSetupMs
     if (state === 'handshake' && setupOver) this.close('handshake-timeout')
-    else if (!this.role && setupOver) this.close('idle')
-    else if (this.role === 'publisher' && nowMs - this.#heardMs > rtmpSilenceMs) this.close('silent')
-    else if (this.role === 'viewer' && nowMs - this.#pingedMs > rtmpPingMs) {
+    else if (!this.visit && setupOver) this.close('idle')
+    else if (this.visit?.role === 'publisher' && nowMs - this.#heardMs > rtmpSilenceMs) this.close('silent')
+    else if (this.visit?.role === 'viewer' && nowMs - this.#pingedMs > rtmpPingMs) {
       this.#pingedMs = nowMs
       this.#control(this.#session.ping(nowMs))
     }
@@ -104,7 +102,7 @@ export class RtmpConnection {
   close(reason: RtmpEnd): void {
     if (this.#end) return
     this.#end = reason
-    const gently = reason === 'shutdown' ? this.role === 'viewer' : toldBefore.has(reason)
+    const gently = reason === 'shutdown' ? this.visit?.role === 'viewer' : toldBefore.has(reason)
     this.#depart(reason)
     this.#needs.onClosed(this, reason)
     if (!gently) return void this.#socket.destroy()
@@ -119,94 +117,56 @@ export class RtmpConnection {
     this.#heardMs = this.#needs.clock.monotonicMs()
     const events = this.#session.push(bytes)
     if (this.#session.messages - this.#messagesBefore > rtmpMessagesPerSecond) this.close('flood')
-    else if (this.#waiting) this.#waiting.push(...events)
-    else this.#handleAll(events)
-  }
-
-  #handleAll(events: readonly SessionEvent[]): void {
-    for (const [i, event] of events.entries()) {
+    for (const event of events) {
       if (this.#end) return
-      if (event.kind !== 'begin') {
-        this.#handle(event)
-        continue
-      }
-      const visit = this.#visit(event.role, event.target)
-      const admitted = this.#ask(visit)
-      if (!(admitted instanceof Promise)) {
-        this.#begin(visit, admitted)
-        continue
-      }
-      // Whoever is asked may take a while: nothing more is read until then.
-      this.#waiting = events.slice(i + 1)
-      this.#socket.pause()
-      admitted.then((answer) => this.#guard(() => this.#resume(visit, answer)))
-      return
+      this.#handle(event)
     }
   }
 
-  #resume(visit: RtmpVisit, admitted: Principal | AppError): void {
-    const events = this.#waiting ?? []
-    this.#waiting = undefined
-    if (this.#end) return
-    this.#begin(visit, admitted)
-    this.#socket.resume()
-    this.#handleAll(events)
-  }
-
-  #handle(event: Exclude<SessionEvent, { kind: 'begin' }>): void {
+  #handle(event: SessionEvent): void {
     if (event.kind === 'media') this.#publication?.tag(event.tag)
     else if (event.kind === 'send') this.#control(event.bytes)
+    else if (event.kind === 'begin') this.#begin({ ...event.target, role: event.role, address: this.address })
     else if (event.kind === 'stop') this.#depart('unpublished')
     else if (event.kind === 'pause') this.#pause(event.paused)
     else this.#fail(event.error)
   }
 
-  #visit(role: Role, target: RtmpTarget): RtmpVisit {
-    return { ...target, role, address: this.address }
-  }
-
-  #ask(visit: RtmpVisit): Principal | AppError | Promise<Principal | AppError> {
+  #begin(visit: RtmpVisit): void {
     try {
-      const admitted = this.#needs.admit(visit)
-      return admitted instanceof Promise ? admitted.catch((cause) => this.#understood(cause)) : admitted
-    } catch (cause) {
-      return this.#understood(cause)
-    }
-  }
-
-  #begin(visit: RtmpVisit, admitted: Principal | AppError): void {
-    if (admitted instanceof AppError) return void this.#refuse(admitted)
-    try {
-      requireRole(admitted, visit.role, visit.name)
-      if (visit.role === 'publisher') this.#publish(visit, admitted)
+      const principal = this.#needs.admit(visit)
+      if (visit.role === 'publisher') this.#publish(visit, principal)
       else this.#play(visit)
     } catch (cause) {
-      this.#refuse(this.#understood(cause))
+      this.#refuse(AppError.from(cause), cause)
     }
   }
 
-  #publish({ name, app, query }: RtmpVisit, { subject }: Principal): void {
-    const identity = `token ${subject}`
-    this.#publication = this.#needs.publish({ name, identity, onDisplaced: () => this.close('displaced') })
-    this.#enter('publisher', { app, name, query })
+  #publish(visit: RtmpVisit, { subject }: Principal): void {
+    this.#publication = this.#needs.publish({
+      name: visit.name,
+      identity: `token ${subject}`,
+      client: liveClient(visit.address, visit.app, visit.query),
+      onDisplaced: () => this.close('displaced'),
+    })
+    this.visit = visit
     this.#control(this.#session.accept())
   }
 
-  #play({ name, app, query }: RtmpVisit): void {
-    const stream = this.#needs.play.find(name)
-    this.#enter('viewer', { app, name, query })
+  #play(visit: RtmpVisit): void {
+    const stream = this.#needs.play.find(visit.name)
+    this.visit = visit
     this.#control(this.#session.accept())
+    this.#join(visit, stream)
+  }
+
+  #join({ address, app, query }: RtmpVisit, stream: ReturnType<FlvPlay['find']>): void {
     const socket = new PlayerSocket(this.#socket, (reason) => this.#viewerEnded(reason))
-    const viewer = stream.join('rtmp', socket)
+    const viewer = stream.join('rtmp', socket, liveClient(address, app, query))
     this.#leave = () => {
       socket.left = true
       viewer.gone()
     }
-  }
-
-  #enter(role: Role, target: RtmpTarget): void {
-    this.role = role
-    this.target = target
   }
 
   #viewerEnded(reason: ViewerEnd): void {
@@ -219,11 +179,16 @@ export class RtmpConnection {
 
   /** A player that goes on joins again, at the newest key frame. */
   #pause(paused: boolean): void {
-    const { target } = this
-    if (!target || paused === (this.#leave === undefined)) return
-    this.#control(this.#session.pauseNoted(paused))
-    if (paused) this.#leaveStream()
-    else this.#play(this.#visit('viewer', target))
+    const { visit } = this
+    if (!visit || paused === (this.#leave === undefined)) return
+    try {
+      const stream = this.#needs.play.find(visit.name)
+      this.#control(this.#session.pauseNoted(paused))
+      if (paused) this.#leaveStream()
+      else this.#join(visit, stream)
+    } catch (cause) {
+      this.#refuse(AppError.from(cause), cause)
+    }
   }
 
   #leaveStream(): void {
@@ -235,19 +200,14 @@ export class RtmpConnection {
   #depart(reason: string): void {
     const publication = this.#publication
     this.#publication = undefined
-    this.role = undefined
+    this.visit = undefined
     this.#stateSinceMs = this.#needs.clock.monotonicMs()
     publication?.end(reason)
     this.#leaveStream()
   }
 
-  #understood(cause: unknown): AppError {
-    const error = AppError.from(cause)
+  #refuse(error: AppError, cause: unknown): void {
     if (error.kind === 'Internal') this.#needs.onFault(cause)
-    return error
-  }
-
-  #refuse(error: AppError): void {
     this.#needs.onRefused(error)
     this.#control(this.#session.refuse(error))
     this.close('refused')

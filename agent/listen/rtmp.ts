@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { AppError, ErrorKind } from '../../shared/error.ts'
 import { rtmpConnectionsMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import type { Credentials, Principal } from '../control/auth.ts'
+import type { Auth, Principal } from '../control/auth.ts'
 import type { RtmpIngest } from '../ingest/rtmp.ts'
 import type { FlvPlay } from '../play/flv.ts'
 import { isLoopbackAddress } from './guard.ts'
@@ -18,12 +18,7 @@ export type RtmpOptions = {
   host: string
   port: number
   clock: Clock
-  authorize: (credentials: Credentials) => Principal
-  /**
-   * Asked first, for every publish and play: who it is by other means than a token (a signed address, a hook), or
-   * undefined; throws to refuse.
-   */
-  authorizePath?: (visit: RtmpVisit) => Principal | undefined | Promise<Principal | undefined>
+  auth: Pick<Auth, 'admit'>
   ingest: Pick<RtmpIngest, 'publish'>
   play: Pick<FlvPlay, 'find'>
   onEvent: (event: RtmpDoorEvent) => void
@@ -101,9 +96,9 @@ class Door implements Disposable {
   sessions(): RtmpSessionInfo[] {
     return Array.from(this.#connections, ([connection, id]) => ({
       id,
-      role: connection.role ?? 'none',
+      role: connection.visit?.role ?? 'none',
       address: connection.address,
-      ...(connection.target && { app: connection.target.app, stream: connection.target.name }),
+      ...(connection.visit && { app: connection.visit.app, stream: connection.visit.name }),
       connectedAt: connection.connectedAtMs,
       bytesIn: connection.bytesIn,
       bytesOut: connection.bytesOut,
@@ -140,15 +135,9 @@ class Door implements Disposable {
     for (const connection of [...this.#connections.keys()]) connection.close('shutdown')
   }
 
-  #admit(visit: RtmpVisit): Principal | Promise<Principal> {
-    const known = this.#options.authorizePath?.(visit)
-    if (known instanceof Promise) return known.then((principal) => principal ?? this.#byToken(visit))
-    return known ?? this.#byToken(visit)
-  }
-
-  #byToken({ query, address }: RtmpVisit): Principal {
-    const queryToken = query.get('token') ?? undefined
-    return this.#options.authorize({ queryToken, loopback: isLoopbackAddress(address) })
+  #admit({ role, app, name, query, address }: RtmpVisit): Principal {
+    const loopback = isLoopbackAddress(address)
+    return this.#options.auth.admit({ role, app, stream: name, query, loopback })
   }
 
   #closed(connection: RtmpConnection, reason: RtmpEnd): void {

@@ -1,4 +1,4 @@
-import type { Principal } from '../../agent/control/auth.ts'
+import { type MediaRequest, type Principal, requireRole } from '../../agent/control/auth.ts'
 import { createHub } from '../../agent/hub/hub.ts'
 import { createRtmpIngest } from '../../agent/ingest/rtmp.ts'
 import { openRtmp, type RtmpDoorEvent, type RtmpOptions } from '../../agent/listen/rtmp.ts'
@@ -17,11 +17,17 @@ export function principalOf(token: string | undefined): Principal {
   return { role, subject: token, ...(stream === undefined ? {} : { stream }), via: 'query' }
 }
 
+function byRigToken({ query, role, stream }: MediaRequest): Principal {
+  const principal = principalOf(query.get('token') ?? undefined)
+  requireRole(principal, role, stream)
+  return principal
+}
+
 /** An RTMP door over a real hub; `units` and `gaps` are what the recorder would see. */
 export async function openRtmpRig(
-  options: { clock?: Clock; authorizePath?: RtmpOptions['authorizePath']; graceMs?: number } = {},
+  options: { clock?: Clock; admit?: RtmpOptions['auth']['admit']; graceMs?: number } = {},
 ) {
-  const { clock = systemClock, graceMs = 30_000 } = options
+  const { clock = systemClock, graceMs = 30_000, admit = byRigToken } = options
   const stack = new AsyncDisposableStack()
   const units: AccessUnit[] = []
   const gaps: SourceGap[] = []
@@ -39,8 +45,7 @@ export async function openRtmpRig(
       host: '127.0.0.1',
       port: await freePort(),
       clock,
-      authorize: ({ queryToken }) => principalOf(queryToken),
-      ...(options.authorizePath ? { authorizePath: options.authorizePath } : {}),
+      auth: { admit },
       ingest,
       play,
       onEvent: (event) => events.push(event),

@@ -3,7 +3,6 @@ import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { chunked } from '../../../../agent/protocol/rtmp/chunk-writer.ts'
 import { command, messageType } from '../../../../agent/protocol/rtmp/message.ts'
-import { AppError } from '../../../../shared/error.ts'
 import { rtmpSetupMs, rtmpSilenceMs } from '../../../../shared/limits.ts'
 import type { FlvTag } from '../../../../shared/media/flv.ts'
 import { flvPicture, flvVideoConfig } from '../../../../shared/media/flv-video.ts'
@@ -82,22 +81,6 @@ describe('who may', () => {
     await using client = await RtmpClient.open(rig.url(name, 'admin'), 'publish')
     expect(client.error?.message).toMatch(/not a name/)
     expect(rig.hub.streams()).toEqual([])
-  })
-
-  test('a path may be admitted otherwise, also after a while; nothing that came meanwhile is lost', async () => {
-    await using asked = await openRtmpRig({
-      authorizePath: async ({ query, name }) => {
-        await new Promise((resolve) => setTimeout(resolve, 50))
-        if (query.get('sign') !== `good-${name}`)
-          throw new AppError('PermissionDenied', 'the signature is wrong')
-        return principalOf('publisher')
-      },
-    })
-    const url = `rtmp://127.0.0.1:${asked.door.port}/live/cam?sign=`
-    const bad = await RtmpClient.open(`${url}bad`, 'publish')
-    expect(bad.error?.message).toMatch(/signature/)
-    await using socket = await RtmpClient.open(`${url}good-cam`, 'publish')
-    expect(socket.error).toBeUndefined()
   })
 })
 
@@ -259,7 +242,7 @@ test.skipIf(!sharedPath('data/rtmp')).each([
   ['ffmpeg51_avc_aac', 100],
   ['gst122_rtmp2sink', 0],
 ])('the capture of %s, sent without waiting for answers', async (name, frames) => {
-  await using open = await openRtmpRig({ authorizePath: () => principalOf('publisher') })
+  await using open = await openRtmpRig({ admit: () => principalOf('publisher') })
   const socket = connect(open.door.port, '127.0.0.1')
   socket.on('error', () => undefined)
   socket.resume()

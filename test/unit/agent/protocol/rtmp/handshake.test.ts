@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import {
   clientSide,
@@ -11,6 +12,7 @@ import {
   type HandshakeStep,
   ServerHandshake,
 } from '../../../../../agent/protocol/rtmp/handshake.ts'
+import { sharedPath } from '../../../../support/shared-data.ts'
 
 const seven = (bytes: number) => new Uint8Array(bytes).fill(7)
 
@@ -21,6 +23,11 @@ test.each([0, 1] as const)('a digest of schema %i is found where it was put, and
   expect(findDigest(packet, serverSide)).toBeUndefined()
   packet[1000] = 8
   expect(findDigest(packet, clientSide)).toBeUndefined()
+})
+
+test.skipIf(!sharedPath('data/rtmp'))('the digest of FFmpeg’s C1 in ../shared/data/rtmp is read', () => {
+  const capture = readFileSync(sharedPath('data/rtmp', 'ffmpeg51_avc_aac.conn0.client.bin') ?? '')
+  expect(findDigest(capture.subarray(1, 1 + handshakeBytes), clientSide)?.schema).toBe(1)
 })
 
 test('simple: S2 is C1 again, C2 is S1', () => {

@@ -30,7 +30,9 @@ export class FlvUnits {
   readonly #sound = new FlvSound()
   #audioClock: AudioClock | undefined
   #audioConfig: AccessUnit['config'] | undefined
+  /** Timeline ms of the newest stamp in this epoch, by track and of all. */
   readonly #newest = new Map<FlvTag['kind'], number>()
+  #newestMs = 0
   readonly #nextEpoch: () => number
   #epoch = 0
   #lastDtsMs: number | undefined
@@ -118,17 +120,19 @@ export class FlvUnits {
     if (time.epochStarted) {
       this.#epoch = this.#nextEpoch()
       this.#newest.clear()
+      this.#newestMs = time.ptsMs
       this.#lastDtsMs = undefined
       this.#audioClock?.restart()
     }
     this.#newest.set(kind, Math.max(this.#newest.get(kind) ?? time.ptsMs, time.ptsMs))
+    this.#newestMs = Math.max(this.#newestMs, time.ptsMs)
     return time
   }
 
   /** How far a track may be behind the newest stamp of all: as far as it is, and a step back that is no new clock. */
   #behindMs(kind: FlvTag['kind']): number {
     const own = this.#newest.get(kind)
-    return own === undefined ? flvTrackSkewMs : Math.max(...this.#newest.values()) - own + reorderMs
+    return own === undefined ? flvTrackSkewMs : this.#newestMs - own + reorderMs
   }
 
   #seen(ptsMs: number): void {

@@ -10,7 +10,7 @@ import { createOutput, type Output } from './cli/output.ts'
 import { phonesStart, phonesStop, recordStart, recordStop, status, streams } from './cli/record.ts'
 import { findServer, type Server, type ServerOptions } from './cli/server.ts'
 import { type SimOptions, simulatePhone } from './cli/sim.ts'
-import { createToken, listTokens, revokeToken } from './cli/token.ts'
+import { createLink, createToken, listTokens, revokeToken } from './cli/token.ts'
 import { type UpOptions, up } from './cli/up.ts'
 import { errorSentence, inLanguage } from './cli/words.ts'
 
@@ -121,6 +121,10 @@ function addAgentCommands(): void {
     .requiredOption('--role <role>', 'viewer, publisher, operator or admin')
     .option('--stream <name>', 'good for this stream only')
     .action(served(createToken))
+  client(program, 'link <stream>', 'addresses that open a stream for a while', '在一段时间内打开流的地址')
+    .option('--publish', 'to send it; else to watch it')
+    .option('--for <seconds>', 'how long they are good', '3600')
+    .action(served(createLink))
   client(token, 'ls', 'all tokens', '所有令牌').action(served(listTokens))
   client(token, 'revoke <id>', 'ends a token', '撤销令牌').action(served(revokeToken))
 }

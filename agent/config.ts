@@ -5,9 +5,10 @@ import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { name } from '../shared/contract/segment.ts'
 import { AppError } from '../shared/error.ts'
-import { hookUrlsMax } from '../shared/limits.ts'
+import { forwardsPerStreamMax, hookUrlsMax } from '../shared/limits.ts'
 import { nearest } from '../shared/nearest.ts'
 import { hookActions } from './control/hook-body.ts'
+import { parseRtmpUrl } from './protocol/rtmp/address.ts'
 
 const units: Record<string, number> = {
   B: 1,
@@ -41,9 +42,19 @@ const hours = z
   .string()
   .regex(/^([01][0-9]|2[0-4]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9]$/, 'hours are written 22:00-06:00')
 
+const rtmpUrl = z.string().superRefine((text, context) => {
+  try {
+    parseRtmpUrl(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: AppError.from(error).message }) // Without the address: it is a secret.
+  }
+})
+
 export const streamPolicy = z.strictObject({
   ring: z.enum(['off', 'on-demand', 'always']).default('on-demand'),
   upload: z.enum(['recordings', 'always', 'never']).default('recordings'),
+  /** Where the stream is pushed on to while it is there. */
+  forward: z.array(rtmpUrl).max(forwardsPerStreamMax).default([]),
 })
 export type StreamPolicy = z.infer<typeof streamPolicy>
 
@@ -66,6 +77,12 @@ const configSchema = z.strictObject({
   phones: z
     .strictObject({
       allowWithoutToken: z.union([z.boolean(), z.array(z.union([z.ipv4(), z.ipv6()]))]).default(false),
+    })
+    .prefault({}),
+  rtmp: z
+    .strictObject({
+      /** Absent: 1935, if it is free. Null: none. */
+      port: port.nullable().optional(),
     })
     .prefault({}),
   auth: z

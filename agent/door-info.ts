@@ -3,11 +3,12 @@ import type { AgentStats } from '../shared/contract/agent-api.ts'
 import type { Config } from './config.ts'
 
 /** Where phones and browsers reach this agent: `host:port`, loopback's only while the port is not on the network. */
-export function doorInfo({ http, phones }: Config): NonNullable<AgentStats['door']> {
+export function doorInfo({ http, phones }: Config, rtmpPort?: number): NonNullable<AgentStats['door']> {
   const hosts = http.lan ? lanAddresses() : ['127.0.0.1']
   return {
     lan: http.lan,
     addresses: hosts.map((host) => `${host}:${http.port}`),
+    ...(rtmpPort === undefined ? {} : { rtmpPort }),
     allowWithoutToken: phones.allowWithoutToken === true || Array.isArray(phones.allowWithoutToken),
   }
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { AppError } from '../shared/error.ts'
 import { type Clock, steadyClock } from '../shared/node/clock.ts'
 import type { Log } from '../shared/node/log.ts'
 import { socketPath } from '../shared/node/socket-path.ts'
@@ -9,12 +10,13 @@ import { agentName } from './agent-name.ts'
 import type { Config } from './config.ts'
 import { openAgentFile } from './control/agent-file.ts'
 import { allowedPhones } from './control/allowed-phones.ts'
-import { createAuth } from './control/auth.ts'
+import { type Auth, createAuth } from './control/auth.ts'
 import { createCommands } from './control/commands.ts'
-import { eventCounters, liveTiming, registerFigures } from './control/figures.ts'
-import { watchLoopDelay } from './control/health.ts'
+import { eventCounters, registerFigures } from './control/figures.ts'
+import { type LoopDelay, watchLoopDelay } from './control/health.ts'
 import { createHooks, type Hooks } from './control/hooks.ts'
 import { createApi } from './control/http.ts'
+import { liveStats, liveTimes } from './control/live-stats.ts'
 import { Metrics } from './control/metrics.ts'
 import { createSignedPaths } from './control/signed-path.ts'
 import { openTokens } from './control/tokens.ts'
@@ -22,9 +24,12 @@ import { doorInfo } from './door-info.ts'
 import { createHub, type HubEvent } from './hub/hub.ts'
 import { PhoneBroadcast } from './ingest/phone-broadcast.ts'
 import { Phones } from './ingest/phones.ts'
+import { createRtmpIngest } from './ingest/rtmp.ts'
 import { openHttp } from './listen/http.ts'
 import { readPages } from './listen/pages.ts'
+import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from './listen/rtmp.ts'
 import { createFlvPlay } from './play/flv.ts'
+import { createForwards, type Forwards } from './play/rtmp-forwards.ts'
 import { Recorders } from './record/recorders.ts'
 import { Recordings, type RecordingsOptions } from './record/recordings.ts'
 import { openRing } from './ring/ring.ts'
@@ -143,10 +148,13 @@ async function startLive(stack: AsyncDisposableStack, { config, clock, log }: Ag
   const say = tell(log)
   const metrics = new Metrics()
   const counters = eventCounters(metrics)
+  const times = liveTimes(metrics)
   const onEvent = (event: HubEvent) => {
     counters.hub(event)
     hooks.hub(event)
     say.hub(event)
+    const stream = event.type === 'published' ? hub.stream(event.stream) : undefined
+    if (stream) forwards.published(stream)
   }
   const hub = stack.use(createHub({ openSink: (stream) => recorders.open(stream), clock, onEvent }))
   const play = stack.use(
@@ -154,9 +162,14 @@ async function startLive(stack: AsyncDisposableStack, { config, clock, log }: Ag
       findStream: (stream) => hub.stream(stream),
       clock,
       onViewer: hooks.viewer,
-      timing: liveTiming(metrics),
+      timing: times,
     }),
   )
+  const targets = Object.entries(config.streams).map(([stream, { forward }]) => [stream, forward])
+  const forwards: Forwards = stack.use(
+    createForwards({ targets: Object.fromEntries(targets), clock, onEvent: say.forward }),
+  )
+  const rtmpIngest = createRtmpIngest({ hub, clock })
   const phones = stack.use(
     new Phones({
       clock,
@@ -171,33 +184,31 @@ async function startLive(stack: AsyncDisposableStack, { config, clock, log }: Ag
   const broadcast = new PhoneBroadcast({ clock, phones: () => phones.connected() })
   recordings.onStop((recording) => phones.recordingStopped(recording.id))
   phones.resume(await recordings.resume())
-  return { hub, play, phones, broadcast, metrics, counters }
+  return { hub, play, forwards, rtmpIngest, phones, broadcast, metrics, times, counters }
 }
 
-/** Commands, who may give them, and the port. */
+/** Commands, who may give them, and the ports. */
 async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, parts: Kept & Live) {
   const { data, config, clock, log } = options
-  const { file, hub, play, phones, ring, uploader, internalToken, metrics, counters } = parts
+  const { file, play, phones, ring, internalToken, metrics, counters } = parts
   const { port, lan, publicUrl } = config.http
-  const loop = stack.use(watchLoopDelay())
   const say = tell(log)
-  const upload = () => ({
-    pendingSegments: uploader.status().pending,
-    pendingBytes: uploader.status().pendingBytes,
-  })
-  const refusedPackets = () => phones.refusedPackets()
-  registerFigures(metrics, {
-    hub,
-    play: play.figures,
-    loop,
-    ring: () => ring.stats(),
-    upload,
-    refusedPackets,
-  })
-  const commands = createCommands({ ...parts, ...options, version, loop, door: doorInfo(config) })
   const tokens = await openTokens({ file, adminPath: join(data, 'admin.token'), clock })
   const links = createSignedPaths({ keyHex: file.record.linkKey, nms: config.auth.nms, clock })
   const auth = createAuth({ tokens, links, file, clock, port })
+  const rtmp = await openRtmpDoor(options, parts, auth)
+  if (rtmp) stack.use(rtmp)
+  const loop = stack.use(watchLoopDelay())
+  const live = watchLive({ ...parts, loop }, rtmp)
+  const commands = createCommands({
+    ...parts,
+    ...options,
+    version,
+    loop,
+    live,
+    door: doorInfo(config, rtmp?.port),
+  })
+  const health = { disk: () => ring.stats().alarm }
   const isLocal = config.cloud.api === 'local' && internalToken !== undefined
   const http = stack.use(
     await openHttp({
@@ -207,15 +218,7 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
       clock,
       pages: await readPages(fileURLToPath(new URL('../dist/web', import.meta.url))),
       auth,
-      api: createApi({
-        commands,
-        auth,
-        tokens,
-        links,
-        metrics,
-        health: { disk: () => ring.stats().alarm },
-        clock,
-      }),
+      api: createApi({ commands, auth, tokens, links, metrics, health, clock }),
       play,
       onPhone: (socket, info) => phones.connect(socket, info),
       ...(isLocal ? { cloud: { socketPath: socketPath(data, 'cloud'), internalToken } } : {}),
@@ -226,6 +229,55 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
     }),
   )
   return { http, auth }
+}
+
+const rtmpPort = 1935 // Where encoders look when they are told none.
+
+/** Without a configured port an agent whose neighbour holds the usual one does without. */
+async function openRtmpDoor(
+  { config, clock, log }: AgentOptions,
+  { rtmpIngest, play, counters }: Live,
+  auth: Auth,
+): Promise<RtmpDoor | undefined> {
+  const { port = rtmpPort } = config.rtmp
+  if (port === null) return undefined
+  const say = tell(log)
+  const onEvent = (event: RtmpDoorEvent) => {
+    counters.door(event)
+    say.door(event)
+  }
+  const host = config.http.lan ? '0.0.0.0' : '127.0.0.1'
+  try {
+    return await openRtmp({ host, port, clock, auth, ingest: rtmpIngest, play, onEvent })
+  } catch (cause) {
+    if (config.rtmp.port !== undefined) throw cause
+    say.rtmpOff(AppError.from(cause))
+    return undefined
+  }
+}
+
+/** The figures of Prometheus; what is live, for `stats`. */
+function watchLive(parts: Kept & Live & { loop: LoopDelay }, rtmp: RtmpDoor | undefined) {
+  const { metrics, hub, play, phones, ring, uploader, hooks, forwards, rtmpIngest, times, loop } = parts
+  registerFigures(metrics, {
+    ...{ hub, loop, play: play.figures },
+    refusedPackets: () => phones.refusedPackets(),
+    ring: () => ring.stats(),
+    upload: () => {
+      const { pending, pendingBytes } = uploader.status()
+      return { pendingSegments: pending, pendingBytes }
+    },
+    hooks: () => hooks.figures,
+    forwards: () => forwards.status(),
+    rtmp: () => ({ ended: rtmp?.ended ?? {}, refused: rtmpIngest.refused }),
+  })
+  return () =>
+    liveStats({
+      ...{ hub, times, play: play.figures },
+      hooks: () => hooks.figures,
+      forwards: () => forwards.status(),
+      rtmpConnections: () => rtmp?.sessions().length ?? 0,
+    })
 }
 
 type UploadParts = { ring: Ring; name: string; internalToken: string | undefined }

@@ -4,6 +4,8 @@ import type { Log } from '../shared/node/log.ts'
 import type { HubEvent } from './hub/hub.ts'
 import type { PhoneEvent } from './ingest/phones.ts'
 import type { DoorEvent } from './listen/http.ts'
+import type { RtmpDoorEvent } from './listen/rtmp.ts'
+import type { ForwardEvent } from './play/rtmp-forwards.ts'
 import type { Recovery } from './ring/types.ts'
 
 /** What the parts of the agent report, as log lines: words from outside only in fields. */
@@ -19,10 +21,11 @@ export function tell(log: Log) {
       else if (event.type === 'refused') log.warn(event, 'phone refused')
       else log.info({ phone: event.phone, address: event.address }, `phone ${event.type}`)
     },
-    door: (event: DoorEvent) => {
-      if (event.type === 'fault')
-        log.error({ err: event.error, requestId: event.requestId }, 'a request failed')
-      else log.debug(event, `door: ${event.type}`)
+    door: (event: DoorEvent | RtmpDoorEvent) => {
+      if (event.type === 'fault') {
+        const requestId = 'requestId' in event ? { requestId: event.requestId } : {}
+        log.error({ err: event.error, ...requestId }, 'a request failed')
+      } else log.debug(event, `door: ${event.type}`)
     },
     gap: (stream: string, { from, to, cause, units }: Gap) =>
       log.warn({ stream, from: new Date(from).toISOString(), ms: to - from, cause, units }, 'gap'),
@@ -37,6 +40,12 @@ export function tell(log: Log) {
       else log.error({ alarm }, 'disk alarm')
     },
     upload: (error: AppError) => log.error({ err: error }, 'an upload needs a person'),
+    forward: (event: ForwardEvent) => {
+      const { stream, target } = event
+      if (event.type === 'live') log.info({ stream, target }, 'forward live')
+      else log.warn({ stream, target, reason: event.error.message }, 'forward failed, it is tried again')
+    },
+    rtmpOff: (error: AppError) => log.warn({ reason: error.message }, 'no RTMP: rtmp.port is not set'),
     hook: (host: string, action: string, error: AppError) =>
       log.warn({ host, action, reason: error.message }, 'a hook was given up'),
     clock: (stepMs: number) => log.warn({ stepMs }, 'the clock of this machine was set'),

@@ -1,4 +1,4 @@
-import type { TokenInfo } from '../../shared/contract/agent-api.ts'
+import type { AgentStats, LinkCreated, TokenInfo } from '../../shared/contract/agent-api.ts'
 import { type Output, print, table, timeText } from './output.ts'
 import type { Server } from './server.ts'
 import { inLanguage } from './words.ts'
@@ -37,6 +37,32 @@ export async function listTokens(server: Server, output: Output) {
     t.lastUsedAt ? timeText(t.lastUsedAt) : '-',
   ]
   print(output, answer, () => table(head, answer.tokens.map(row)))
+}
+
+/** Prints the addresses that open one stream for a while, one a line. */
+export async function createLink(
+  server: Server,
+  output: Output,
+  stream: string,
+  options: { publish?: boolean; for?: string },
+) {
+  const answer = await server.call<LinkCreated>(
+    'POST',
+    `/agent/v1/streams/${encodeURIComponent(stream)}/links`,
+    {
+      role: options.publish ? 'publisher' : 'viewer',
+      ...(options.for === undefined ? {} : { expiresInSeconds: Number(options.for) }),
+    },
+  )
+  const { door } = await server.call<AgentStats>('GET', '/agent/v1/stats')
+  const { host, hostname, protocol } = server.base
+  const { flv, phone, rtmp } = answer.paths
+  const urls = [
+    flv && `${protocol}//${host}${flv}`,
+    door?.rtmpPort !== undefined && `rtmp://${hostname}:${door.rtmpPort}${rtmp}`,
+    phone && `${protocol.replace('http', 'ws')}//${host}${phone}`,
+  ].filter((url) => typeof url === 'string')
+  print(output, { ...answer, urls }, () => urls.join('\n'))
 }
 
 export async function revokeToken(server: Server, output: Output, id: string) {

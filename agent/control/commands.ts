@@ -30,6 +30,7 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
   }
   uploader: Pick<Uploader, 'status'>
   loop: LoopDelay
+  live?: () => NonNullable<AgentStats['live']>
   door: NonNullable<AgentStats['door']>
 }
 
@@ -87,9 +88,9 @@ function stateOf({ state }: Recording, live: boolean): RecordingStarted['streams
 }
 
 function agentStats(parts: CommandParts, uptimeMs: number): AgentStats {
-  const { name, version, clock, hub, phones, ring, uploader, loop, door } = parts
+  const { name, version, clock, hub, phones, ring, uploader, loop, live, door } = parts
   const all = hub.streams()
-  const live = all.filter(({ state }) => state === 'live').length
+  const liveCount = all.filter(({ state }) => state === 'live').length
   const { user, system } = process.cpuUsage()
   return {
     agent: name,
@@ -101,8 +102,9 @@ function agentStats(parts: CommandParts, uptimeMs: number): AgentStats {
       rssBytes: process.memoryUsage.rss(),
       eventLoopDelayP99Ms: loop.p99Ms(),
     },
-    streams: { live, waiting: all.length - live },
+    streams: { live: liveCount, waiting: all.length - liveCount },
     viewers: all.reduce((sum, { viewers }) => sum + viewers, 0),
+    ...(live ? { live: live() } : {}),
     phones: phones.counts,
     door,
     ring: ring.stats(),

@@ -1,9 +1,13 @@
+import { AppError } from '../../shared/error.ts'
 import type { Hub, HubEvent } from '../hub/hub.ts'
 import type { DoorEvent } from '../listen/http.ts'
+import type { RtmpDoorEvent } from '../listen/rtmp.ts'
 import type { PlayFigures } from '../play/flv.ts'
-import type { HookFigures } from './hook-queue.ts'
+import type { ForwardStatus } from '../play/rtmp-forwards.ts'
 import type { LoopDelay } from './health.ts'
-import type { Histogram, Metrics } from './metrics.ts'
+import type { HookFigures } from './hook-queue.ts'
+import { publishersByKind } from './live-stats.ts'
+import type { Metrics } from './metrics.ts'
 
 type Sources = {
   hub: Pick<Hub, 'streams'>
@@ -20,6 +24,9 @@ type Sources = {
   }
   upload?: () => { pendingSegments: number; pendingBytes: number }
   hooks?: () => HookFigures
+  forwards?: () => readonly ForwardStatus[]
+  /** Connections of RTMP that ended, and units of RTMP publishers that were refused, by reason. */
+  rtmp?: () => { ended: Readonly<Partial<Record<string, number>>>; refused: Readonly<Record<string, number>> }
 }
 
 /** The standard figures of an agent, read at each scrape. */
@@ -27,7 +34,7 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
   streamFigures(metrics, sources.hub)
   viewerFigures(metrics, sources.play)
   processFigures(metrics, sources.loop)
-  const { refusedPackets, ring, upload, hooks } = sources
+  const { refusedPackets, ring, upload, hooks, forwards, rtmp } = sources
   if (refusedPackets) {
     metrics.counterOf('edgereel_phone_refused_packets_total', 'Packets of phones that were refused', () =>
       byLabel('reason', Object.entries(refusedPackets())),
@@ -35,6 +42,8 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
   }
   if (ring) ringFigures(metrics, ring)
   if (hooks) hookFigures(metrics, hooks)
+  if (forwards) forwardFigures(metrics, forwards)
+  if (rtmp) rtmpFigures(metrics, rtmp)
   if (upload) {
     metrics.gauge(
       'edgereel_upload_pending_segments',
@@ -45,28 +54,9 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
   }
 }
 
-// In milliseconds: a loopback's tenths, a frame's 33 and 40, a second.
-const timingBoundsMs = [0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
-
-/** How live it is, from the start of the agent on. */
-export function liveTiming(metrics: Metrics): { latency: Histogram; join: Histogram } {
-  return {
-    latency: metrics.histogram(
-      'edgereel_viewer_latency_milliseconds',
-      'From the arrival of a unit until it is with a viewer’s socket',
-      timingBoundsMs,
-    ),
-    join: metrics.histogram(
-      'edgereel_viewer_join_milliseconds',
-      'From a viewer’s arrival until its first key frame is with its socket',
-      timingBoundsMs,
-    ),
-  }
-}
-
 /** Counters of what happens at the doors and in the hub: give them each event. */
 export function eventCounters(metrics: Metrics): {
-  door(event: DoorEvent): void
+  door(event: DoorEvent | RtmpDoorEvent): void
   hub(event: HubEvent): void
 } {
   const refused = metrics.counter(
@@ -80,11 +70,16 @@ export function eventCounters(metrics: Metrics): {
   const hubEvents = metrics.counter('edgereel_hub_events_total', 'Publishers that came, went or were refused')
   return {
     door: (event) => {
-      if (event.type === 'refused') refused.add({ door: event.door, status: String(event.status) })
+      if (event.type === 'refused') refused.add({ door: event.door, status: String(statusOf(event)) })
       else if (event.type === 'socket-guard') guarded.add({ reason: event.reason })
     },
     hub: ({ type }) => hubEvents.add({ type }),
   }
+}
+
+/** RTMP has no status: that of the same refusal over HTTP. */
+function statusOf(event: Extract<DoorEvent | RtmpDoorEvent, { type: 'refused' }>): number {
+  return 'status' in event ? event.status : new AppError(event.reason, '').httpStatus
 }
 
 function byLabel(label: string, entries: Iterable<readonly [string, number]>) {
@@ -104,6 +99,9 @@ function streamFigures(metrics: Metrics, hub: Pick<Hub, 'streams'>): void {
       ['waiting', hub.streams().length - live],
     ])
   })
+  metrics.gauge('edgereel_publishers', 'Streams that are published now, by kind', () =>
+    byLabel('kind', Object.entries(publishersByKind(hub.streams()))),
+  )
   metrics.counterOf(
     'edgereel_stream_units_total',
     'Pictures and audio frames received',
@@ -153,6 +151,48 @@ function viewerFigures(metrics: Metrics, play: PlayFigures): void {
   )
   metrics.counterOf('edgereel_viewers_ended_total', 'Viewers that left, by reason', () =>
     byLabel('reason', Object.entries(play.ended)),
+  )
+}
+
+function forwardFigures(metrics: Metrics, forwards: NonNullable<Sources['forwards']>): void {
+  const states = ['waiting', 'connecting', 'live'] as const
+  metrics.gauge('edgereel_forwards', 'Streams that are pushed on, by state of the connection', () =>
+    byLabel(
+      'state',
+      states.map((wanted) => [wanted, forwards().filter(({ state }) => state === wanted).length] as const),
+    ),
+  )
+  const perForward = (read: (status: ForwardStatus) => number) => () =>
+    forwards().map((status) => {
+      const { stream, target } = status
+      return { labels: { stream, target }, value: read(status) }
+    })
+  metrics.counterOf(
+    'edgereel_forward_bytes_total',
+    'Bytes that were pushed on',
+    perForward(({ bytes }) => bytes),
+  )
+  metrics.counterOf(
+    'edgereel_forward_skips_total',
+    'Times that a slow server made a forward skip to a key frame',
+    perForward(({ skips }) => skips),
+  )
+  metrics.counterOf(
+    'edgereel_forward_failures_total',
+    'Connections of forwards that failed or were cut',
+    perForward(({ failures }) => failures),
+  )
+}
+
+function rtmpFigures(metrics: Metrics, rtmp: NonNullable<Sources['rtmp']>): void {
+  metrics.counterOf('edgereel_rtmp_ended_total', 'RTMP connections that ended, by reason', () =>
+    byLabel(
+      'reason',
+      Object.entries(rtmp().ended).map(([reason, count = 0]) => [reason, count] as const),
+    ),
+  )
+  metrics.counterOf('edgereel_rtmp_refused_units_total', 'Units of RTMP publishers that were refused', () =>
+    byLabel('reason', Object.entries(rtmp().refused)),
   )
 }
 

@@ -30,7 +30,10 @@ export class StreamPolicies {
     apply: (stream: string, policy: StreamPolicy) => void
   }) {
     this.#file = options.file
-    this.#configured = options.configured
+    // Only these two: what else the configuration says of a stream (addresses with secrets) is not shown to anyone.
+    this.#configured = Object.fromEntries(
+      Object.entries(options.configured).map(([name, { ring, upload }]) => [name, { ring, upload }]),
+    )
     this.#apply = options.apply
     this.#set = stored.catch({}).parse(options.file.record.streams ?? {})
     for (const name of this.names()) this.#apply(name, this.of(name))

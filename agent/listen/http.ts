@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import type { Duplex } from 'node:stream'
+import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
 import { connectionsMax, headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
@@ -157,10 +158,7 @@ class Door implements Disposable {
         stream.join('ws', viewer, clientOf(visit, flv.app)),
       )
     } else if (visit.path === phonePath) {
-      const principal = this.#options.auth.identify(phoneSending(visit))
-      this.#checkOrigin(visit, principal)
-      // Without a token a phone may come in and wait to be allowed; a wrong one is a mistake to be told.
-      if (principal.role !== 'anonymous') requireRole(principal, 'publisher', principal.stream)
+      const principal = this.#admitPhone(visit)
       const address = request.socket.remoteAddress ?? ''
       this.#sockets.acceptPhone(request, socket, head, (phone) =>
         this.#options.onPhone(phone, { principal, address }),
@@ -170,6 +168,17 @@ class Door implements Disposable {
         zh: '此地址没有 WebSocket。',
       })
     }
+  }
+
+  /** Without a token a phone may come in and wait to be allowed; a wrong one is a mistake to be told. */
+  #admitPhone(visit: Visit): Principal {
+    const asked = phoneSending(visit)
+    const principal = this.#options.auth.identify(asked)
+    this.#checkOrigin(visit, principal)
+    if (principal.role === 'anonymous') return principal
+    const stream = asked.stream ?? principal.stream
+    requireRole(principal, 'publisher', stream)
+    return stream === undefined ? principal : { ...principal, stream }
   }
 
   #enter(request: IncomingMessage, requestId: string): Visit {
@@ -262,8 +271,11 @@ function watching({ request, query }: Visit, { app, stream }: FlvPath): MediaReq
   return { ...credentialsOf(request), role: 'viewer', app, stream, query }
 }
 
-/** Only a signed link needs to say which stream it opens: a token knows. */
+/** A link opens the stream that the phone names; a token that is bound to one names it itself. */
 function phoneSending({ request, query }: Visit): MediaRequest {
   const stream = query.get('stream') ?? undefined
+  if (stream !== undefined && !isName(stream)) {
+    throw new AppError('InvalidArgument', 'this is not a name of a stream', { zh: '流名称无效。' })
+  }
   return { ...credentialsOf(request), role: 'publisher', app: phonePath.slice(1), stream, query }
 }

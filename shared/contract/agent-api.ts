@@ -140,6 +140,44 @@ export const phonesStopped = z.object({
 })
 export type PhonesStopped = z.infer<typeof phonesStopped>
 
+const quantilesMs = z.object({ p50: z.number().min(0), p99: z.number().min(0) })
+
+/** A stream that is pushed on. `target` is host and app: what follows may be a secret. */
+const forwardStatus = z.object({
+  stream: name,
+  target: z.string(),
+  state: z.enum(['waiting', 'connecting', 'live']),
+  failures: count,
+  bytes: count,
+  skips: count,
+  skippedBytes: count,
+  liveSince: wallMs.optional(),
+  error: z.string().optional(),
+})
+
+/** What goes on live, since the start of the agent. */
+const liveStats = z.object({
+  /** Streams that are published now, by kind: `phone`, `rtmp`, …. */
+  publishers: z.record(z.string(), count),
+  /** Viewers that are there now, by transport. */
+  viewers: z.object({ http: count, ws: count, rtmp: count }),
+  /** Open, also those that neither publish nor play. */
+  rtmpConnections: count,
+  /** Handed to viewers' sockets. */
+  bytes: count,
+  /** Times that a slow viewer skipped to a key frame, and what it missed. */
+  skips: count,
+  skippedBytes: count,
+  /** Viewers that left, by reason. */
+  ended: z.record(z.string(), count),
+  /** From the arrival of a unit until it is with the socket. */
+  latencyMs: quantilesMs,
+  /** From the arrival of a viewer until its first key frame is with its socket. */
+  joinMs: quantilesMs,
+  hooks: z.object({ queued: count, delivered: count, failed: count, dropped: count }),
+  forwards: z.array(forwardStatus),
+})
+
 export const stats = z.object({
   agent: name,
   version: z.string(),
@@ -152,10 +190,17 @@ export const stats = z.object({
   }),
   streams: z.object({ live: count, waiting: count }),
   viewers: count,
+  live: liveStats.optional(),
   phones: z.object({ connected: count, waiting: count }),
   /** Where phones and browsers reach this agent; `addresses` are host:port, loopback's only while `lan` is off. */
   door: z
-    .object({ lan: z.boolean(), addresses: z.array(z.string()), allowWithoutToken: z.boolean() })
+    .object({
+      lan: z.boolean(),
+      addresses: z.array(z.string()),
+      allowWithoutToken: z.boolean(),
+      /** Absent while RTMP is off. */
+      rtmpPort: count.optional(),
+    })
     .optional(),
   ring: z
     .object({

@@ -17,8 +17,10 @@ import { Metrics } from '../../agent/control/metrics.ts'
 import { createSignedPaths, type NmsSecrets } from '../../agent/control/signed-path.ts'
 import { openTokens } from '../../agent/control/tokens.ts'
 import { createHub } from '../../agent/hub/hub.ts'
+import { createRtmpIngest } from '../../agent/ingest/rtmp.ts'
 import { type DoorEvent, openHttp } from '../../agent/listen/http.ts'
 import type { Pages } from '../../agent/listen/pages.ts'
+import { openRtmp } from '../../agent/listen/rtmp.ts'
 import type { PhoneSocket } from '../../agent/listen/websocket.ts'
 import { createFlvPlay } from '../../agent/play/flv.ts'
 import { AppError } from '../../shared/error.ts'
@@ -124,8 +126,12 @@ export async function openDoors(
     },
   })
   stack.use(door)
+  const host = '127.0.0.1'
+  const ingest = createRtmpIngest({ hub, clock })
+  const rtmp = stack.use(await openRtmp({ host, port: 0, clock, auth, ingest, play, onEvent: count.door }))
   return {
     port: door.port,
+    rtmpPort: rtmp.port,
     directory,
     hub,
     play,

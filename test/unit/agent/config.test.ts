@@ -8,6 +8,11 @@ test('gives the defaults of the contract', () => {
   expect(config.cloud.api).toBe('local')
 })
 
+test('what is wrong with a forward is told without its address', () => {
+  const forward = ['rtmps://live.test/app/s3cret-key']
+  expect(() => parseConfig({ streams: { cam: { forward } } })).toThrow(/^(?!.*s3cret)/)
+})
+
 test.each([
   ['50GB', 50e9],
   ['1.5 GiB', 1.5 * 2 ** 30],
@@ -29,6 +34,27 @@ test.each([
   ['a size that is none', { ring: { quota: 'much' } }, /ring.quota: a size is/],
   ['a port that is none', { http: { port: 70000 } }, /http.port/],
   ['a stream name that is a path', { streams: { '../x': {} } }, /streams/],
+  [
+    'the sample secret of Node-Media-Server',
+    { auth: { nms: { play: 'nodemedia2017privatekey' } } },
+    /auth.nms.play: .*documentation/,
+  ],
+  [
+    'hooks without a secret',
+    { hooks: { urls: ['http://127.0.0.1:8085/'] } },
+    /hooks.secret: whoever is told/,
+  ],
+  [
+    'a hook that is no web address',
+    { hooks: { urls: ['file:///x'], secret: 'x'.repeat(16) } },
+    /hooks.urls.0/,
+  ],
+  ['an event that is none', { hooks: { events: ['on_pause'] } }, /hooks.events.0/],
+  [
+    'a forward without a name',
+    { streams: { cam: { forward: ['rtmp://host/app'] } } },
+    /forward.0: an RTMP address is/,
+  ],
   ['a scheme that cannot be spoken', { cloud: { api: 'ftp://x' } }, /cloud.api/],
 ])('refuses %s', (_name, value, message) => {
   expect(() => parseConfig(value)).toThrow(expect.objectContaining({ kind: 'InvalidArgument' }))

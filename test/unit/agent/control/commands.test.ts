@@ -127,6 +127,14 @@ describe('streams', () => {
     expect(await commands.streams.get('LEFT')).toMatchObject({ name: 'left' })
   })
 
+  test('do not show where they are pushed on to: the address is a secret', async () => {
+    const door = { ring: 'always', upload: 'never', forward: ['rtmp://live.test/app/s3cret-key'] } as const
+    commands = make({ streams: { door } })
+    await commands.streams.put('door', { ring: 'off' })
+    const shown = [await commands.streams.list(), await commands.stats(), file.record]
+    expect(JSON.stringify(shown)).not.toContain('s3cret')
+  })
+
   test('keep what somebody set over a restart, until it is removed', async () => {
     expect(await commands.streams.put('door', { ring: 'always' })).toMatchObject({
       ring: 'always',

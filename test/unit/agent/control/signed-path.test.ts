@@ -41,6 +41,8 @@ test.each([
   ['with a later end', ours.replace(/exp=\d+/, `exp=${nowS + 61}`), {}, /wrong/],
   ['without an end', ours.replace(/exp=\d+&/, ''), {}, /wrong/],
   ['with another end that reads the same', ours.replace('exp=', 'exp=0'), {}, /wrong/],
+  ['with more behind it', `${ours}A`, {}, /wrong/],
+  ['in Node-Media-Server’s form, with more behind it', `${nmsSign(nowS + 60)}0`, {}, /wrong/],
   ['cut short', ours.slice(0, -2), {}, /wrong/],
   ['empty', 'exp=&sig=', {}, /wrong/],
   ['too old', links.sign({ role: 'viewer', stream: 'cam', expiresAtS: nowS - 1 }), {}, /expired/],

@@ -15,11 +15,22 @@ export type PutOptions = {
   ifAbsent?: boolean
 }
 
+export type ByteRange = {
+  start: number
+  /** Exclusive; to the end when absent. */
+  end?: number
+  /** The reader is done with each chunk before it asks for the next: the store may use the memory again. */
+  lent?: boolean
+}
+
 export type ObjectStore = {
-  /** All or nothing: a body that ends early or does not match leaves no object. */
+  /**
+   * All or nothing: a body that ends early or does not match leaves no object. A chunk of the body may change
+   * once the next one has been asked for.
+   */
   put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<void>
-  /** `NotFound` if there is none. `range` is in bytes, end exclusive. */
-  get(key: string, range?: { start: number; end?: number }): Promise<AsyncIterable<Uint8Array>>
+  /** `NotFound` if there is none. */
+  get(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
   head(key: string): Promise<ObjectHead | undefined>
   delete(key: string): Promise<void>
   list(

@@ -43,7 +43,6 @@ async function mux(
 ): Promise<Partial<Row>> {
   const index = await readIndex(store, of)
   const tracks = rawTracks(of, index)
-  for (const track of tracks) await requireObject(store, track.key)
   const { plan, stored, damaged } = await writeChecked({ of, index, tracks }, store, signal)
   return {
     media: { key: keys.media(of), ...stored, initBytes: plan.init.length, ...mediaFacts(plan, tracks) },
@@ -132,10 +131,6 @@ function sourceOf<T>(sources: readonly T[], source: number): T {
   if (found === undefined)
     throw new AppError('Internal', `The plan names a source ${source} that is not there.`)
   return found
-}
-
-async function requireObject(store: ObjectStore, key: string): Promise<void> {
-  if (!(await store.head(key))) throw new AppError('NotFound', `${key} is not in the store.`)
 }
 
 /** Without a manifest nothing is known but the name; the epoch, which is near the wall time, has to do for the key. */

@@ -27,7 +27,7 @@ export class RangeReader implements AsyncDisposable {
     return this.#body && offset === this.#position ? this.#chunk.length : 0
   }
 
-  /** The caller's own bytes: it may change them. `DataLoss` when the object ends before. */
+  /** The caller may change the bytes; they are good until the next read. `DataLoss` when the object ends before. */
   async read(offset: number, sizeBytes: number): Promise<Uint8Array> {
     if (sizeBytes === 0) return new Uint8Array()
     if (!this.#body || offset !== this.#position) await this.#reopen(offset)
@@ -58,7 +58,7 @@ export class RangeReader implements AsyncDisposable {
 
   async #reopen(offset: number): Promise<void> {
     await this[Symbol.asyncDispose]()
-    this.#body = (await this.#store.get(this.#key, { start: offset }))[Symbol.asyncIterator]()
+    this.#body = (await this.#store.get(this.#key, { start: offset, lent: true }))[Symbol.asyncIterator]()
     this.#position = offset
   }
 

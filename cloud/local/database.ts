@@ -32,6 +32,16 @@ export function openDatabase(path: string): DatabaseSync {
   return database
 }
 
+/** For what can be found out again: it may be lost in a power cut, and costs no sync. */
+export function withoutSync<T>(database: DatabaseSync, run: () => T): T {
+  database.exec('PRAGMA synchronous = NORMAL')
+  try {
+    return run()
+  } finally {
+    database.exec('PRAGMA synchronous = FULL')
+  }
+}
+
 /** All or none. Not for nesting. */
 export function transaction<T>(database: DatabaseSync, run: () => T): T {
   database.exec('BEGIN IMMEDIATE')

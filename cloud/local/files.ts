@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../shared/error.ts'
 import { listPageKeysMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import type { ObjectHead, ObjectStore, PutOptions } from '../ports.ts'
+import type { ByteRange, ObjectHead, ObjectStore, PutOptions } from '../ports.ts'
+import { withoutSync } from './database.ts'
 import { codeOf, writeObjectFile } from './object-file.ts'
 import { isInside, isKey, keyPath } from './object-key.ts'
+import { readFileLent, readFileRange } from './read-file.ts'
 import { presignGet, presignPut } from './signed-url.ts'
-
-const readBytes = 256 * 1024
 
 type Options = {
   root: string
@@ -57,7 +56,7 @@ export class FileStore implements ObjectStore {
     await this.#options.onCreated?.(key, options.sizeBytes)
   }
 
-  async get(key: string, range?: { start: number; end?: number }): Promise<AsyncIterable<Uint8Array>> {
+  async get(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
     const found = await this.#stat(key)
     if (!found) throw new AppError('NotFound', `There is no object ${key}.`)
     const start = range?.start ?? 0
@@ -65,7 +64,7 @@ export class FileStore implements ObjectStore {
     if (start < 0 || start > end || (range && start === end)) {
       throw new AppError('InvalidArgument', `The object ${key} has no bytes in this range.`)
     }
-    return readRange(keyPath(this.#root, key), start, end)
+    return (range?.lent ? readFileLent : readFileRange)(keyPath(this.#root, key), start, end)
   }
 
   async head(key: string): Promise<ObjectHead | undefined> {
@@ -75,14 +74,16 @@ export class FileStore implements ObjectStore {
     const known = this.#options.database
       .prepare('SELECT sha256 FROM sums WHERE key = ? AND sizeBytes = ? AND modifiedMs = ?')
       .get(key, sizeBytes, modifiedMs) as { sha256: string } | undefined
-    const sha256 = known?.sha256 ?? (await hashFile(keyPath(this.#root, key)))
+    const sha256 = known?.sha256 ?? (await hashFile(keyPath(this.#root, key), sizeBytes))
     if (!known) this.#remember(key, { sizeBytes, modifiedMs, sha256 })
     return { sizeBytes, sha256, lastModifiedMs: modifiedMs }
   }
 
   async delete(key: string): Promise<void> {
     await rm(keyPath(this.#root, key), { force: true })
-    this.#options.database.prepare('DELETE FROM sums WHERE key = ?').run(key)
+    const { database } = this.#options
+    const statement = database.prepare('DELETE FROM sums WHERE key = ?')
+    withoutSync(database, () => statement.run(key))
   }
 
   async list(prefix: string, cursor?: string) {
@@ -137,9 +138,9 @@ export class FileStore implements ObjectStore {
   }
 
   #remember(key: string, sum: { sizeBytes: number; modifiedMs: number; sha256: string }): void {
-    this.#options.database
-      .prepare('REPLACE INTO sums VALUES (?, ?, ?, ?)')
-      .run(key, sum.sizeBytes, sum.modifiedMs, sum.sha256)
+    const { database } = this.#options
+    const statement = database.prepare('REPLACE INTO sums VALUES (?, ?, ?, ?)')
+    withoutSync(database, () => statement.run(key, sum.sizeBytes, sum.modifiedMs, sum.sha256))
   }
 }
 
@@ -151,15 +152,8 @@ export async function openFileStore(options: Options): Promise<FileStore> {
   return new FileStore({ ...options, root })
 }
 
-/** Opens the file when the first chunk is asked for, so that a body nobody reads holds no handle. */
-async function* readRange(path: string, start: number, end: number): AsyncGenerator<Uint8Array> {
-  if (start === end) return
-  yield* createReadStream(path, { start, end: end - 1, highWaterMark: readBytes })
-}
-
-async function hashFile(path: string): Promise<string> {
+async function hashFile(path: string, sizeBytes: number): Promise<string> {
   const hash = createHash('sha256')
-  await using file = await open(path, 'r')
-  for await (const chunk of file.createReadStream({ highWaterMark: readBytes })) hash.update(chunk)
+  for await (const chunk of readFileLent(path, 0, sizeBytes)) hash.update(chunk)
   return hash.digest('hex')
 }

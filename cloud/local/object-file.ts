@@ -1,11 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError } from '../../shared/error.ts'
 import type { PutOptions } from '../ports.ts'
+import { BodyWriter } from './body-writer.ts'
 import { isInside } from './object-key.ts'
-
-const batchBytes = 1024 * 1024 // Small chunks are collected: one system call for each 64 KiB costs more than the copy.
 
 /**
  * Writes a body to a new file and moves it to `path`, all or nothing: temporary file, size and SHA-256
@@ -38,14 +37,12 @@ async function writeChecked(
   options: PutOptions,
 ): Promise<string> {
   await using file = await open(path, 'wx', 0o600)
-  const hash = createHash('sha256')
+  await using writer = new BodyWriter(file)
   let size = 0
-  for await (const batch of batches(body)) {
-    size += batch.reduce((sum, chunk) => sum + chunk.length, 0)
+  for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+    size += chunk.length
     if (size > options.sizeBytes) break
-    const written = writeAll(file, batch) // In a thread of the pool, while this one computes the checksum.
-    for (const chunk of batch) hash.update(chunk)
-    await written
+    await writer.write(chunk)
   }
   if (size !== options.sizeBytes) {
     throw new AppError(
@@ -53,41 +50,14 @@ async function writeChecked(
       `The body does not have the ${options.sizeBytes} bytes that were announced.`,
     )
   }
-  const sha256 = hash.digest('hex')
+  const sha256 = await writer.end()
   if (options.sha256 !== undefined && options.sha256 !== sha256) {
     throw new AppError(
       'InvalidArgument',
       'BadDigest: the SHA-256 of the body is not the one that was announced.',
     )
   }
-  await file.sync()
   return sha256
-}
-
-async function* batches(body: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
-  if (body instanceof Uint8Array) {
-    yield [body]
-    return
-  }
-  let batch: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    batch.push(chunk)
-    bytes += chunk.length
-    if (bytes < batchBytes) continue
-    yield batch
-    batch = []
-    bytes = 0
-  }
-  if (bytes > 0) yield batch
-}
-
-async function writeAll(file: FileHandle, chunks: Uint8Array[]): Promise<void> {
-  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  const { bytesWritten } = await file.writev(chunks)
-  if (bytesWritten === bytes) return
-  const rest = Buffer.concat(chunks).subarray(bytesWritten) // A full disk or a signal: the rest once more, then the error.
-  await file.writeFile(rest)
 }
 
 async function linkNew(from: string, to: string): Promise<void> {

@@ -62,6 +62,44 @@ describe.each(implementations)('object store, $name', ({ open }) => {
     expect(await read(it.store, 'media/a.mp4')).toBe('new')
   })
 
+  test('takes a body whose chunks are one buffer, filled again and again', async () => {
+    await using it = await open()
+    const chunk = Buffer.alloc(700_000)
+    const body = (async function* () {
+      for (let n = 0; n < 4; n += 1) yield chunk.fill(n)
+    })()
+    await it.store.put('media/a.mp4', body, { sizeBytes: 4 * chunk.length, contentType })
+    const expected = Buffer.concat([0, 1, 2, 3].map((n) => Buffer.alloc(chunk.length, n)))
+    expect(await it.store.head('media/a.mp4')).toMatchObject({ sha256: sha(expected) })
+    const stored: Buffer[] = []
+    for await (const piece of await it.store.get('media/a.mp4')) stored.push(Buffer.from(piece))
+    expect(Buffer.concat(stored).equals(expected)).toBe(true)
+  })
+
+  test('lends what a reader is done with before it asks on, and survives a reader that has enough', async () => {
+    await using it = await open()
+    const body = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7 + (i >> 16)) & 0xff))
+    await it.store.put('media/a.mp4', body, sized(body))
+    const readLent = async (start: number, end?: number) => {
+      const range = { start, lent: true, ...(end !== undefined && { end }) }
+      const copies: Buffer[] = []
+      for await (const chunk of await it.store.get('media/a.mp4', range)) copies.push(Buffer.from(chunk))
+      return Buffer.concat(copies)
+    }
+    for await (const chunk of await it.store.get('media/a.mp4', { start: 0, lent: true })) {
+      expect(chunk[0]).toBe(body[0])
+      break
+    }
+    const [whole, rest, middle] = await Promise.all([
+      readLent(0),
+      readLent(1_500_001),
+      readLent(10, 2_000_000),
+    ])
+    expect(whole.equals(body)).toBe(true)
+    expect(rest.equals(body.subarray(1_500_001))).toBe(true)
+    expect(middle.equals(body.subarray(10, 2_000_000))).toBe(true)
+  })
+
   test('of many that create one key at once, one wins', async () => {
     await using it = await open()
     const tries = Array.from({ length: 8 }, (_, i) =>

@@ -67,17 +67,13 @@ export class Child implements AsyncDisposable {
     return code ?? 1
   }
 
-  /** SIGTERM, then SIGKILL for one that does not listen. The IPC message serves systems without signals. */
+  /** Asks by IPC, which every platform has; kills one that does not listen. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort()
     const child = this.#process
-    if (child) {
-      if (process.platform === 'win32') child.send({ stop: true })
-      else child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), stopMs)
-      await this.#loop
-      clearTimeout(timer)
-    }
+    const timer = setTimeout(() => child?.kill('SIGKILL'), stopMs)
+    child?.send({ stop: true }, () => {}) // A child that has just ended cannot be told.
     await this.#loop
+    clearTimeout(timer)
   }
 }

@@ -9,7 +9,7 @@ import { type DoctorOptions, doctor } from './cli/doctor.ts'
 import { createOutput, type Output } from './cli/output.ts'
 import { phonesStart, phonesStop, recordStart, recordStop, status, streams } from './cli/record.ts'
 import { findServer, type Server, type ServerOptions } from './cli/server.ts'
-import { type SimOptions, simulatePhone } from './cli/sim.ts'
+import { type SimOptions, simulatePhone, simulateRtmp } from './cli/sim.ts'
 import { createLink, createToken, listTokens, revokeToken } from './cli/token.ts'
 import { type UpOptions, up } from './cli/up.ts'
 import { errorSentence, inLanguage } from './cli/words.ts'
@@ -187,6 +187,21 @@ function addSimulators(): void {
     .option('--count <n>', 'how many phones', '1')
     .option('--once', 'plays the file once as one capture, then ends')
     .action((options: SimOptions) => simulatePhone(options))
+  sim
+    .command('rtmp')
+    .description(
+      inLanguage({
+        en: 'an encoder that pushes a file or the built-in clip',
+        zh: '推送文件或内置片段的编码器',
+      }),
+    )
+    .option('--url <url>', 'where to push', 'rtmp://127.0.0.1:1935/live/sim-rtmp')
+    .option('--token <token>', 'publisher token')
+    .option('--file <file>', '.flv, .mp4, .264, .h264')
+    .option('--clock <clock>', 'stamps from 0, or since 1970: boot or epoch', 'boot')
+    .option('--fps <n>', 'of a .264 without times')
+    .option('--once', 'pushes the file once, then ends')
+    .action((options: SimOptions) => simulateRtmp(options))
 }
 
 addServices()

@@ -1,6 +1,7 @@
 import { createLog } from '../../shared/node/log.ts'
 import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { simPhone } from '../sim/phone.ts'
+import { simRtmp } from '../sim/rtmp.ts'
 import { failure } from './words.ts'
 
 export type SimOptions = {
@@ -20,10 +21,7 @@ const phonesMax = 200 // One PC's worth: a load test, not an attack.
 export async function simulatePhone(options: SimOptions): Promise<void> {
   const count = number(options.count, '--count', 1, phonesMax)
   const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
-  const { clock } = options
-  if (clock !== 'boot' && clock !== 'epoch') {
-    throw failure('InvalidArgument', { en: '--clock is boot or epoch', zh: '--clock 只能是 boot 或 epoch' })
-  }
+  const clock = clockOf(options.clock)
   const log = createLog('sim')
   const signal = stopSignal()
   const phones = Array.from({ length: count }, (_, n) =>
@@ -40,6 +38,28 @@ export async function simulatePhone(options: SimOptions): Promise<void> {
     }),
   )
   await Promise.all(phones)
+}
+
+/** `edgereel sim rtmp`: an encoder that pushes a file or the built-in clip. */
+export async function simulateRtmp(options: SimOptions): Promise<void> {
+  const { url, token, file } = options
+  const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
+  const log = createLog('sim')
+  await simRtmp({
+    url,
+    ...(token === undefined ? {} : { token }),
+    ...(file === undefined ? {} : { file }),
+    ...fps,
+    clock: clockOf(options.clock),
+    once: options.once ?? false,
+    signal: stopSignal(),
+    log: (message) => log.info(message),
+  })
+}
+
+function clockOf(clock: string): 'boot' | 'epoch' {
+  if (clock === 'boot' || clock === 'epoch') return clock
+  throw failure('InvalidArgument', { en: '--clock is boot or epoch', zh: '--clock 只能是 boot 或 epoch' })
 }
 
 function number(text: string, option: string, min: number, max: number): number {

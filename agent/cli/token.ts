@@ -51,7 +51,7 @@ export async function createLink(
     `/agent/v1/streams/${encodeURIComponent(stream)}/links`,
     {
       role: options.publish ? 'publisher' : 'viewer',
-      ...(options.for === undefined ? {} : { expiresInSeconds: Number(options.for) }),
+      ...(options.for === undefined ? {} : { expiresInS: Number(options.for) }),
     },
   )
   const { door } = await server.call<AgentStats>('GET', '/agent/v1/stats')

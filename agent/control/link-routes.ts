@@ -17,12 +17,12 @@ export function linkRoutes(links: SignedPaths, clock: Pick<Clock, 'nowMs'>): Rou
       status: 201,
       body: api.createLink,
       answer: api.linkCreated,
-      handle: async ({ params, body: { role, expiresInSeconds }, context }) => {
+      handle: async ({ params, body: { role, expiresInS }, context }) => {
         const { name: stream = '' } = params
         if (!isName(stream))
           throw new AppError('InvalidArgument', '`name` is not a name', { zh: '名称无效。' })
         if (role === 'publisher') requireRole(context.principal, role, stream) // Nobody gives what he may not do.
-        const expiresAtS = Math.floor(clock.nowMs() / 1000) + expiresInSeconds
+        const expiresAtS = Math.floor(clock.nowMs() / 1000) + expiresInS
         const query = links.sign({ role, stream, expiresAtS })
         return { role, stream, expiresAt: expiresAtS * 1000, query, paths: pathsOf(role, stream, query) }
       },

@@ -250,7 +250,7 @@ export const tokenCreated = tokenInfo.extend({ token: z.string() })
 
 export const createLink = z.strictObject({
   role: z.enum(['viewer', 'publisher']).default('viewer'),
-  expiresInSeconds: z.number().int().min(1).max(linkMaxS).default(linkDefaultS),
+  expiresInS: z.number().int().min(1).max(linkMaxS).default(linkDefaultS),
 })
 /** `query` opens the stream on every transport; `paths` are where it is usually put. */
 export const linkCreated = z.object({

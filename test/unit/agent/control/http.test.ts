@@ -107,7 +107,7 @@ test.each([
 
 test('a link is made of a stream, a role and a time; to send, only by the admin', async () => {
   const ask = (body: object, principal = admin) => link('cam', body, principal)
-  const made = (await (await ask({ expiresInSeconds: 60 })).json()) as LinkCreated
+  const made = (await (await ask({ expiresInS: 60 })).json()) as LinkCreated
   expect(made).toMatchObject({ role: 'viewer', stream: 'cam', expiresAt: clock.nowMs() + 60_000 })
   expect(made.paths.flv).toBe(`/live/cam.flv?${made.query}`)
   const query = new URLSearchParams(made.query)
@@ -123,5 +123,5 @@ test('a link is made of a stream, a role and a time; to send, only by the admin'
   await expect(ask({ role: 'publisher' }, operator)).rejects.toMatchObject({ kind: 'PermissionDenied' })
   await expect(ask({}, { ...admin, role: 'viewer' })).rejects.toMatchObject({ kind: 'PermissionDenied' })
   await expect(link('a%0Ab', {}, admin)).rejects.toMatchObject({ kind: 'InvalidArgument' })
-  await expect(ask({ expiresInSeconds: 1e9 })).rejects.toMatchObject({ kind: 'InvalidArgument' })
+  await expect(ask({ expiresInS: 1e9 })).rejects.toMatchObject({ kind: 'InvalidArgument' })
 })

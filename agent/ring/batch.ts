@@ -1,16 +1,16 @@
-import { ringChunkBytes, ringUnitCostBytes } from '../../shared/limits.ts'
+import { ringUnitCostBytes } from '../../shared/limits.ts'
 import { adtsHeader } from '../../shared/media/aac.ts'
 import type { AccessUnit, AudioConfig } from '../../shared/media/access-unit.ts'
 import { unitFlag } from '../../shared/media/index-record.ts'
+import { Arena } from './arena.ts'
 import type { Slot, ToWorker } from './messages.ts'
 
 /**
- * The units of one turn of the event loop on their way to the worker: copied once, framed as they will lie in the
- * file (4-byte start codes, ADTS headers), and handed over by transfer, many units for one message.
+ * The units of a few milliseconds on their way to the worker: copied once into shared memory, framed as they
+ * will lie in the file (4-byte start codes, ADTS headers), many units for one message.
  */
 export class Batch {
-  #chunks: Uint8Array<ArrayBuffer>[] = []
-  #used = 0
+  readonly #arena = new Arena()
   #columns: number[] = []
   #cost = 0
 
@@ -32,11 +32,10 @@ export class Batch {
     arrivalUs: number,
   ): number {
     const size = unit.sizeBytes + (header?.length ?? 0)
-    const into = this.#take(size)
+    const { chunk, into } = this.#arena.reserve(size)
     if (unit.track === 'video') copyVideo(unit, into)
     else copyAudio(unit, header, into)
     const track = unit.track === 'video' ? 0 : 1
-    const chunk = this.#chunks.length - 1
     const { dtsMs, ptsMs } = unit
     this.#columns.push(
       slot,
@@ -55,27 +54,16 @@ export class Batch {
 
   /** The message and what is to be transferred with it; the batch is empty again. */
   take(): { message: Extract<ToWorker, { type: 'batch' }>; transfer: ArrayBuffer[] } {
-    const chunks = this.#chunks.map((chunk) => chunk.buffer)
     const units = Float64Array.from(this.#columns)
-    const message = { type: 'batch', chunks, units, cost: this.#cost } as const
-    this.#chunks = []
-    this.#used = 0
+    const message = { type: 'batch', chunks: this.#arena.send(), units, cost: this.#cost } as const
     this.#columns = []
     this.#cost = 0
-    return { message, transfer: [...chunks, units.buffer] }
+    return { message, transfer: [units.buffer] }
   }
 
-  #take(size: number): Uint8Array<ArrayBuffer> {
-    let chunk = this.#chunks.at(-1)
-    if (!chunk || this.#used + size > chunk.length) {
-      // Not from Node's pool, whose memory cannot be transferred; not cleared, since all that is used is written.
-      chunk = Buffer.allocUnsafeSlow(Math.max(size, ringChunkBytes)) as Uint8Array<ArrayBuffer>
-      this.#chunks.push(chunk)
-      this.#used = 0
-    }
-    const view = new Uint8Array(chunk.buffer, this.#used, size)
-    this.#used += size
-    return view
+  /** The worker is done with the oldest message that was taken: its memory may be written again. */
+  written(): void {
+    this.#arena.release()
   }
 }
 

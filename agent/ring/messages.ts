@@ -8,14 +8,14 @@ import type { Recovery, RingStats, SegmentEnd, WriteFailure } from './types.ts'
 /** Numbers a segment while it is open; the main thread counts them up. */
 export type Slot = number
 
-/** Columns of one unit in `Batch.units`: plain numbers, so that a turn's units cost one transfer. */
+/** Columns of one unit in `Batch.units`: plain numbers, so that many units cost one transfer. */
 export const unitColumns = 9 // slot, track (0 video, 1 audio), flags, dtsMs, ptsMs, arrivalUs, chunk, offset, size
 
 export type ToWorker =
   | { type: 'open'; slot: Slot; header: SegmentHeader; gaps: Gap[] }
   /** Sound joins a segment that was opened without. */
   | { type: 'audio'; slot: Slot; audio: NonNullable<SegmentHeader['audio']> }
-  | { type: 'batch'; chunks: ArrayBuffer[]; units: Float64Array; cost: number }
+  | { type: 'batch'; chunks: SharedArrayBuffer[]; units: Float64Array; cost: number }
   | { type: 'gap'; slot: Slot; gap: IndexGap }
   | { type: 'seal'; slot: Slot; end: SegmentEnd }
   | ({ type: 'call'; id: number } & Call)

@@ -1,7 +1,7 @@
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Gap, Manifest } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
-import { ringQueueBytesMax } from '../../shared/limits.ts'
+import { ringBatchMs, ringQueueBytesMax } from '../../shared/limits.ts'
 import type { AccessUnit, CodecConfig } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { audioFraming, Batch } from './batch.ts'
@@ -182,7 +182,7 @@ export class RingProxy implements Ring {
       for (const [stream, epoch] of message.epochs) this.#epochs.set(stream, epoch)
       for (const [stream, tail] of message.tails) this.#tails.set(stream, tail)
       this.recovery = message.recovery
-    } else if (type === 'wrote') this.#queueBytes -= message.cost
+    } else if (type === 'wrote') this.#wrote(message.cost)
     else if (type === 'failed') this.#setFailure(message.slot, message.failure)
     else if (type === 'sealed') this.#settle(message.slot, message.manifest)
     else if (type === 'blocked') this.blocked = message.cause
@@ -225,7 +225,7 @@ export class RingProxy implements Ring {
     if (this.blocked || this.#queueBytes + cost > ringQueueBytesMax) return { result: 'busy', bytes: 0 }
     const header = unit.track === 'audio' ? audioFraming(unit) : undefined
     if (unit.track === 'audio' && !header) return { result: 'unfit', bytes: 0 }
-    if (this.#batch.empty) setImmediate(() => this.#flush())
+    if (this.#batch.empty) setTimeout(() => this.#flush(), ringBatchMs)
     this.#queueBytes += cost
     const bytes = this.#batch.add(slot, unit, header, duplicate, this.#arrivalUs(unit.arrivalMs))
     return { result: 'taken', bytes }
@@ -258,6 +258,11 @@ export class RingProxy implements Ring {
     this.#calls.set(id, waiting)
     this.#send({ type: 'call', id, method, args } as { type: 'call'; id: number } & Call)
     return (await waiting.promise) as ReturnType<StorageCalls[Name]>
+  }
+
+  #wrote(cost: number): void {
+    this.#queueBytes -= cost
+    this.#batch.written()
   }
 
   #answer({ id, value, error }: Extract<FromWorker, { type: 'answer' }>): void {

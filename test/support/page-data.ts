@@ -179,6 +179,22 @@ function statsOf(now: number): AgentStats {
     streams: { live: 3, waiting: 1 },
     viewers: 4,
     phones: { connected: 3, waiting: 1 },
+    live: {
+      publishers: { phone: 2, rtmp: 1 },
+      viewers: { http: 1, ws: 3, rtmp: 0 },
+      rtmpConnections: 1,
+      ...{ bytes: 3.2e9, skips: 2, skippedBytes: 4e6 },
+      ended: { gone: 11, stalled: 1 },
+      latencyMs: { p50: 0.5, p99: 3 },
+      joinMs: { p50: 1, p99: 10 },
+      hooks: { queued: 0, delivered: 0, failed: 0, dropped: 0 },
+      forwards: [
+        {
+          ...{ stream: 'door', target: 'rtmp://live.example.org:1935/app', state: 'waiting', failures: 3 },
+          ...{ bytes: 1e9, skips: 0, skippedBytes: 0, error: 'the server cannot be reached' },
+        },
+      ],
+    },
     door: {
       lan: true,
       addresses: ['127.0.0.1:50001', '192.168.1.10:50001', '10.0.0.4:50001'],

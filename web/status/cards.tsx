@@ -9,7 +9,7 @@ import { usedPercent } from './alarms.ts'
 
 type CardProps = { icon: IconName; title: string; side?: ComponentChildren; children: ComponentChildren }
 
-function Card({ icon, title, side, children }: CardProps): JSX.Element {
+export function Card({ icon, title, side, children }: CardProps): JSX.Element {
   return (
     <section class="card">
       <h2 class="card-title">

@@ -9,6 +9,7 @@ import { attempt } from '../ui/notice.tsx'
 import { Button } from '../ui/parts.tsx'
 import { alarmsOf } from './alarms.ts'
 import { AgentCard, CloudCard, DiskCard, UploadCard } from './cards.tsx'
+import { LiveCard } from './live-card.tsx'
 import { Tokens } from './tokens.tsx'
 
 export function Status(): JSX.Element {
@@ -23,6 +24,7 @@ export function Status(): JSX.Element {
       <Alarms />
       <div class="status-grid">
         {now?.ring && <DiskCard ring={now.ring} />}
+        {now?.live && <LiveCard live={now.live} />}
         {now?.upload && <UploadCard upload={now.upload} />}
         <CloudCard health={health.value.value} silent={health.error.value !== undefined} />
         {now && <AgentCard stats={now} />}

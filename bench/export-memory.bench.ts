@@ -15,7 +15,12 @@ import {
   sealSegment,
   unitOf,
 } from '../test/support/segment-fixture.ts'
-import { syntheticAudio, syntheticPicture, syntheticSound, syntheticVideo } from '../test/support/synthetic.ts'
+import {
+  syntheticAudio,
+  syntheticPicture,
+  syntheticSound,
+  syntheticVideo,
+} from '../test/support/synthetic.ts'
 
 /**
  * node bench/export-memory.bench.ts [hours]
@@ -42,7 +47,15 @@ function segmentAt(seq: number): SealedSegment {
   )
   const sound = within(soundMs).map((n) => unitOf(syntheticSound(n, { startMs })))
   const units = [...pictures, ...sound].sort((a, b) => a.dtsMs - b.dtsMs)
-  return sealSegment({ agent: 'lab', stream, epoch, seq, units, video: syntheticVideo, audio: syntheticAudio })
+  return sealSegment({
+    agent: 'lab',
+    stream,
+    epoch,
+    seq,
+    units,
+    video: syntheticVideo,
+    audio: syntheticAudio,
+  })
 }
 
 async function prepare(dir: string, hours: number): Promise<void> {
@@ -58,7 +71,10 @@ async function prepare(dir: string, hours: number): Promise<void> {
   await drain(cloud, 'mux')
 }
 
-async function drain(cloud: Awaited<ReturnType<typeof openLocalCloud>>, name: 'mux' | 'export'): Promise<void> {
+async function drain(
+  cloud: Awaited<ReturnType<typeof openLocalCloud>>,
+  name: 'mux' | 'export',
+): Promise<void> {
   const ports = { ...cloud, clock: systemClock }
   for (;;) {
     const [message] = await cloud.queue.receive(name, { max: 1, visibilityS: 3600 })

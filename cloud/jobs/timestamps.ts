@@ -1,4 +1,7 @@
+import type { IndexRecords } from '../../shared/media/index-records.ts'
 import type { ObjectStore } from '../ports.ts'
+import type { SegmentRow } from '../rows/segment.ts'
+import { CsvBuffer, IsoTime } from './csv-buffer.ts'
 import type { Part } from './export-parts.ts'
 import { readIndex, readManifest } from './segment-source.ts'
 
@@ -12,41 +15,60 @@ const columns = 'unit,part,pts_ms,pts_iso,from_start_ms,dts_ms,epoch,key,arrival
  *   from_start_ms  PTS − t = 0 of the part's file: what a player shows
  *   key            1: decoding can begin here
  *   arrival_ms     agent's wall clock when the unit came, with microseconds
+ *
+ * Each chunk is good until the next one is asked for.
  */
 export async function* timestampsCsv(store: ObjectStore, parts: readonly Part[]): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(`${columns}\n`)
+  const csv = new CsvBuffer().text(columns)
+  csv.endLine()
   let unit = 0
   for (const part of parts) {
     for (const segment of part.segments) {
-      const lines: string[] = []
-      for (const line of await segmentLines(store, part, segment)) lines.push(`${unit++},${line}\n`)
-      yield Buffer.from(lines.join(''))
+      const { records } = await readIndex(store, await readManifest(store, segment))
+      const writeLine = lineWriter(csv, records, part, segment.epoch)
+      for (const i of shownRecords(records, part, segment)) {
+        csv.integer(unit).comma()
+        unit += 1
+        const full = writeLine(i)
+        if (full) yield full
+      }
     }
   }
+  yield csv.take()
 }
 
-async function segmentLines(
-  store: ObjectStore,
-  part: Part,
-  segment: Part['segments'][number],
-): Promise<string[]> {
-  const { records } = await readIndex(store, await readManifest(store, segment))
+function* shownRecords(records: IndexRecords, part: Part, segment: SegmentRow): Generator<number> {
   const skip = new Set(segment.damagedRecords)
   const fromMs = part.from - part.offsetMs
   const untilMs = part.untilMs ?? Number.POSITIVE_INFINITY
   const isVideo = segment.video !== undefined
-  const lines: string[] = []
   for (let i = 0; i < records.length; i += 1) {
-    if (!records.isUnit(i) || records.isVideo(i) !== isVideo || records.isDuplicate(i) || skip.has(i))
-      continue
-    const ptsMs = records.ptsMs(i)
-    if (ptsMs < fromMs || ptsMs >= untilMs) continue
-    const pts = ptsMs + part.offsetMs
-    const key = records.isRandomAccess(i) ? 1 : 0
-    const arrival = (records.arrivalUs(i) / 1000).toFixed(3)
-    lines.push(
-      `${part.number},${pts},${new Date(pts).toISOString()},${pts - part.from},${records.dtsMs(i) + part.offsetMs},${segment.epoch},${key},${arrival}`,
-    )
+    const isOwn = records.isUnit(i) && records.isVideo(i) === isVideo && !records.isDuplicate(i)
+    if (isOwn && !skip.has(i) && records.ptsMs(i) >= fromMs && records.ptsMs(i) < untilMs) yield i
   }
-  return lines
+}
+
+function lineWriter(csv: CsvBuffer, records: IndexRecords, part: Part, epoch: number) {
+  const iso = new IsoTime()
+  return (i: number): Uint8Array | undefined => {
+    const ptsMs = records.ptsMs(i) + part.offsetMs
+    csv.integer(part.number).comma().integer(ptsMs).comma()
+    iso.write(csv, ptsMs)
+    csv
+      .comma()
+      .integer(ptsMs - part.from)
+      .comma()
+    csv
+      .integer(records.dtsMs(i) + part.offsetMs)
+      .comma()
+      .integer(epoch)
+      .comma()
+    csv.integer(records.isRandomAccess(i) ? 1 : 0).comma()
+    const arrivalMs = Math.floor(records.arrivalUs(i) / 1000)
+    csv
+      .integer(arrivalMs)
+      .text('.')
+      .integer(records.arrivalUs(i) - arrivalMs * 1000, 3)
+    return csv.endLine()
+  }
 }

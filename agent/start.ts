@@ -194,6 +194,7 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
   const { port, lan, publicUrl } = config.http
   const say = tell(log)
   const tokens = await openTokens({ file, adminPath: join(data, 'admin.token'), clock })
+  say.nmsSecrets(config.auth.nms)
   const links = createSignedPaths({ keyHex: file.record.linkKey, nms: config.auth.nms, clock })
   const auth = createAuth({ tokens, links, file, clock, port })
   const rtmp = await openRtmpDoor(options, parts, auth)

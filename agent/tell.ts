@@ -1,6 +1,7 @@
 import type { Gap } from '../shared/contract/segment.ts'
 import type { AppError } from '../shared/error.ts'
 import type { Log } from '../shared/node/log.ts'
+import type { Config } from './config.ts'
 import type { HubEvent } from './hub/hub.ts'
 import type { PhoneEvent } from './ingest/phones.ts'
 import type { DoorEvent } from './listen/http.ts'
@@ -44,6 +45,10 @@ export function tell(log: Log) {
       const { stream, target } = event
       if (event.type === 'live') log.info({ stream, target }, 'forward live')
       else log.warn({ stream, target, reason: event.error.message }, 'forward failed, it is tried again')
+    },
+    nmsSecrets: ({ play, publish }: Config['auth']['nms']) => {
+      if (play === null || play !== publish) return
+      log.warn('auth.nms: with one secret for both, whoever may watch may also publish')
     },
     rtmpOff: (error: AppError) => log.warn({ reason: error.message }, 'no RTMP: rtmp.port is not set'),
     hook: (host: string, action: string, error: AppError) =>

@@ -98,6 +98,9 @@ export const rtmpConfigBytesMax = 64 * KiB // A codec configuration: its length 
 export const flvTrackSkewMs = 5000 // How far behind the other a track of one source may begin: writers of files buffer seconds.
 export const flvTracksMax = 16 // Of one Enhanced RTMP message: OBS sends up to six renditions.
 
+// --- Cameras
+export const cameraUriCharsMax = 2048 // As a URL in browsers.
+
 // --- Recordings
 export const recordingsOpenMax = 1000 // As many as there may be streams.
 export const recordingStreamsMax = 64 // The contract's bound on one claim.
@@ -150,6 +153,7 @@ export const uploadIdleMs = 30_000 // The ring wakes the uploader; this is for a
 export const unmuxedWatchMax = 10_000 // Confirmed segments that are asked for again until they are MP4: 2 MB of memory.
 export const unmuxedAskMs = 960_000 // A minute after the 15 after which the cloud queues again: one question for most segments.
 export const heartbeatMs = 60_000 // An agent is shown offline after three of them.
+export const unfinishedClaimsMax = 100 // Told with each heartbeat, 6 kB for a few streams each; with more of them nothing is deleted.
 export const cloudConnectMs = 10_000 // A TCP handshake with two lost SYNs takes 3 s, TLS over a satellite 2 s.
 export const cloudIdleMs = 30_000 // A black-holed connection is noticed within it (RELIABILITY.md B3).
 export const cloudCallMs = 60_000 // A whole call of the API, however slowly its answer drips.
@@ -216,6 +220,12 @@ export const exportPartMs = 4 * 3_600_000 // DESIGN.md, Cloud.
 export const exportPatienceMs = 24 * 3_600_000 // DESIGN.md, Cloud: then with the gaps stated.
 export const exportFilesMax = 500 // 300 bytes each in the recording's row; a camera that changes its codec 500 times is broken.
 export const recordingBytesMax = 32 * MiB // 64 streams with 5,000 gaps each; read whole.
+export const deleteGraceMs = 10 * 60_000 // A deleted recording's bytes go after it: downloads under way end well.
+export const deleteAgainMs = 24 * 3_600_000 // Segments that come after their recording was deleted are looked for this often …
+export const deletePatienceMs = 30 * 24 * 3_600_000 // … and this long: an agent may be offline for weeks.
+export const deleteHeardMs = 7 * 24 * 3_600_000 // An agent that is silent for so long has no open recording any more.
+export const tombstoneS = 30 * 86_400 // That a segment was deleted is remembered while its agent may ask for it.
+export const exportKeepMs = 24 * 3_600_000 // The files of an older version, after the newer one is there.
 export const thumbnailEveryMs = 600_000 // DESIGN.md, Cloud: one in ten minutes of a stream.
 export const thumbnailInputBytesMax = 16 * MiB // The first seconds, also of 4K; a segment is not much larger.
 export const thumbnailBytesMax = 1 * MiB // 640 pixels wide are 60 kB.

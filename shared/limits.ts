@@ -101,6 +101,40 @@ export const flvTracksMax = 16 // Of one Enhanced RTMP message: OBS sends up to 
 // --- Cameras
 export const cameraUriCharsMax = 2048 // As a URL in browsers.
 
+// --- RTSP
+export const rtspHeaderBytesMax = 16 * KiB // Of one message, its first line included (RELIABILITY.md C13); real ones are below 2 KiB.
+export const rtspBodyBytesMax = 64 * KiB // Of one SDP (RELIABILITY.md C13); real ones are below 4 KiB.
+export const rtspLineBytesMax = 4096 // A first line: an address of 2048 characters and what stands around it.
+export const rtspResyncsMax = 16 // A connection that lost its framing so often is opened anew (RELIABILITY.md C6).
+export const rtspSkippedBytesMax = 256 * KiB // Looked through for the next message: four of the largest frames.
+export const rtspRequestsMax = 24 // Before PLAY: OPTIONS, DESCRIBE, a SETUP for each of eight tracks, each with a 401.
+export const rtspMediasMax = 16 // Of one SDP: cameras have three.
+export const rtspTracksMax = 8 // That are set up: pictures and sound, with room for what is ignored.
+export const rtspRedirectsMax = 3 // RELIABILITY.md C13.
+export const rtspAnswerMs = 10_000 // A camera that wakes its encoder at DESCRIBE takes 3 to 5 s.
+export const rtspSessionMsDefault = 60_000 // RFC 2326, 12.37, when the answer names no timeout.
+export const rtspKeepAliveMsMin = 1000 // A server that says timeout=0 must not be flooded.
+export const rtspKeepAliveMsMax = 30_000 // Routers forget a connection that says nothing for longer.
+export const rtspTeardownMs = 500 // For the last request to leave; a stop of the agent waits for it.
+export const rtspReportMs = 5000 // RFC 3550, 6.2: receiver reports, by which servers over UDP know that we are there.
+export const rtspSilenceMs = 10_000 // No media for so long while the connection lives: opened anew (RELIABILITY.md C7).
+export const rtpReorderPackets = 64 // Over UDP: 60 ms of 8 Mb/s; what is later than that is lost.
+export const rtpReorderMs = 100 // Over UDP: a gap is waited for no longer, or a slow stream would stand still.
+export const rtpSequenceJumpMax = 3000 // A larger step is another numbering (RFC 3550, appendix A.1: MAX_DROPOUT).
+export const rtpPictureBytesMax = 12 * MiB // A 4K key frame at 100 Mb/s.
+export const rtpSoundBytesMax = 64 * KiB // An AAC frame is below 8 KiB; a second of G.711 is 8 kB.
+export const rtpSoundFramesMax = 128 // In one packet: the smallest frames of an hbr packet of 64 KiB.
+export const rtpSyncStepMs = 40 // Sender reports move sound only this far off: cheap cameras stamp them within ±20 ms.
+
+// --- Sources that are pulled
+export const sourceBackoffBaseMs = 1000 // Full jitter between 0 and this at the first failure.
+export const sourceBackoffMaxMs = 30_000 // A camera that is back is found within half a minute.
+export const sourceStableMs = 10_000 // Media for so long: the next failure is a first one.
+export const sourceAuthRetryMs = 60_000 // A wrong password: cameras lock an account after five tries in some minutes.
+export const sourceKeyFrameMs = 15_000 // From the first packet to the first key frame: GOPs of 10 s are in use.
+export const sourceLingerMs = 10_000 // A page that is reloaded finds its camera still connected.
+export const sourceUrlCharsMax = 2048 // As in browsers.
+
 // --- Recordings
 export const recordingsOpenMax = 1000 // As many as there may be streams.
 export const recordingStreamsMax = 64 // The contract's bound on one claim.

@@ -3,7 +3,7 @@ import { AppError } from '../../shared/error.ts'
 import type { Layout } from './names.ts'
 import type { RingDb } from './ring-db.ts'
 import type { RingFs } from './ring-fs.ts'
-import type { PendingRecording } from './types.ts'
+import type { PendingRecording, UnfinishedClaim } from './types.ts'
 import { readFile, writeDurably } from './write-durably.ts'
 
 /** Recordings: the file is the truth, the rows are an index over it and tell which segments are claimed. */
@@ -80,6 +80,21 @@ export class Claims {
       sizeBytes: Number(row.bytes),
       sha256: String(row.sha256),
     }))
+  }
+
+  /** Open ones, and closed ones that the store has not confirmed yet; oldest first. */
+  unfinished(limit: number): UnfinishedClaim[] {
+    const rows = this.#db.all(
+      `select json from recording where state != 'closed' or uploaded_rev < rev order by created_ms limit ?`,
+      limit,
+    )
+    return rows.map((row) => {
+      const { from, streams } = JSON.parse(String(row.json)) as Recording
+      return {
+        from: Math.min(from, ...streams.map((stream) => stream.from)),
+        streams: streams.map((stream) => stream.name),
+      }
+    })
   }
 
   setUploaded(id: string, rev: number): void {

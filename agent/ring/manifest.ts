@@ -44,6 +44,7 @@ export function manifestOf(options: {
     ...(header.audio && summary.audio.units > 0 && { audio: audioOf(header.audio, summary, sumOf) }),
     index: { ...sumOf('idx'), records: options.records },
     continues: header.continues,
+    ...(header.kept && { kept: header.kept }),
     ...(header.gapBefore && { gapBefore: header.gapBefore }),
     gaps: boundedGaps(options.gaps),
     closedBecause: end.reason,

@@ -20,6 +20,7 @@ import type {
   SegmentKey,
   SegmentRow,
   SegmentWriter,
+  UnfinishedClaim,
   WriteFailure,
 } from './types.ts'
 
@@ -42,6 +43,7 @@ export class RingProxy implements Ring {
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>()
   readonly #epochs = new Map<string, number>()
   readonly #tails = new Map<string, number>()
+  readonly #always = new Set<string>()
   readonly #sealed = new Listeners<[Manifest]>()
   readonly #lost = new Listeners<[string, Gap]>()
   readonly #alarms = new Listeners<[string | undefined]>()
@@ -93,7 +95,8 @@ export class RingProxy implements Ring {
   open(segment: NewSegment): SegmentWriter {
     const slot = this.#nextSlot
     this.#nextSlot += 1
-    const header = headerOf(segment, this.#agent, this.#clock.nowMs())
+    const opened = headerOf(segment, this.#agent, this.#clock.nowMs())
+    const header = this.#always.has(segment.stream) ? { ...opened, kept: 'always' as const } : opened
     this.#send({ type: 'open', slot, header, gaps: segment.gaps ?? [] })
     const writer = new RingSegmentWriter(segment, this.#portOf(slot))
     this.#writers.set(slot, writer)
@@ -124,6 +127,10 @@ export class RingProxy implements Ring {
     return await this.#call('recording', id)
   }
 
+  async unfinishedClaims(limit: number): Promise<UnfinishedClaim[]> {
+    return await this.#call('unfinishedClaims', limit)
+  }
+
   async pendingUploads({ limit }: { limit: number }): Promise<PendingUploads> {
     return await this.#call('pendingUploads', limit)
   }
@@ -150,6 +157,8 @@ export class RingProxy implements Ring {
   }
 
   setStreamPolicy(stream: string, { upload }: { upload: 'recordings' | 'always' | 'never' }): void {
+    if (upload === 'always') this.#always.add(stream)
+    else this.#always.delete(stream)
     this.#call('setPolicy', stream, upload).catch(() => {}) // Cannot fail but with the ring itself.
   }
 

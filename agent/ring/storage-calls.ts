@@ -9,7 +9,7 @@ import type { Quota } from './quota.ts'
 import { repairSegment } from './repair-segment.ts'
 import type { RingDb, StoredSegment } from './ring-db.ts'
 import type { RingFs } from './ring-fs.ts'
-import type { PendingUploads, SegmentRow } from './types.ts'
+import type { PendingUploads, SegmentRow, UnfinishedClaim } from './types.ts'
 
 type UploadPolicy = 'recordings' | 'always' | 'never'
 
@@ -77,6 +77,10 @@ export class StorageCalls {
     if (upload === 'recordings') this.#uploads.delete(stream)
     else this.#uploads.set(stream, upload)
     this.#quota.keep = this.#streamsThat('always')
+  }
+
+  unfinishedClaims(limit: number): UnfinishedClaim[] {
+    return this.#claims.unfinished(limit)
   }
 
   pendingUploads(limit: number): PendingUploads {

@@ -92,6 +92,9 @@ export type PendingUploads = {
   total: { segments: number; bytes: number }
 }
 
+/** A recording of which the cloud does not know the end: it wants every segment of these streams from then on. */
+export type UnfinishedClaim = { from: number; streams: string[] }
+
 export type RingStats = {
   usedBytes: number
   quotaBytes: number
@@ -137,6 +140,8 @@ export type Ring = AsyncDisposable & {
   /** Newest first. */
   recordings(): Promise<Recording[]>
   recording(id: string): Promise<Recording | undefined>
+  /** Oldest first. */
+  unfinishedClaims(limit: number): Promise<UnfinishedClaim[]>
   pendingUploads(options: { limit: number }): Promise<PendingUploads>
   /** Bytes of one file of a sealed segment; fewer than `length` at its end. `NotFound` when it is gone. */
   read(key: SegmentKey, ext: string, offset: number, length: number): Promise<Uint8Array>

@@ -12,6 +12,8 @@ export type UploadSource = {
     recordings: PendingRecording[]
     total: { segments: number; bytes: number }
   }>
+  /** Recordings of which the cloud does not know the end: it keeps what they may still name. */
+  unfinishedClaims(limit: number): Promise<{ from: number; streams: string[] }[]>
   /** Fewer bytes than asked only at the end of the file; `NotFound` when it was recycled meanwhile. */
   read(segment: SegmentRef, ext: string, offset: number, length: number): Promise<Uint8Array>
   readRecording(id: string): Promise<Uint8Array>

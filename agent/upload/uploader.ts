@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/error.ts'
 import {
   heartbeatMs,
+  unfinishedClaimsMax,
   uploadAuthRetryMs,
   uploadBackoffMaxMs,
   uploadBatchMax,
@@ -205,9 +206,10 @@ class UploadLoop {
   }
 
   async #beat(): Promise<void> {
-    const { version, agentState } = this.#options
+    const { version, agentState, source } = this.#options
     const upload = this.status()
-    await this.#api.heartbeat({ version, state: { ...agentState(), upload } }, this.#stop.signal)
+    const claims = await source.unfinishedClaims(unfinishedClaimsMax + 1)
+    await this.#api.heartbeat({ version, state: { ...agentState(), upload, claims } }, this.#stop.signal)
     this.#succeeded(true)
   }
 

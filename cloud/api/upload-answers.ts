@@ -110,6 +110,7 @@ export async function recordingAnswer(
   const { id, rev } = revision
   const known = await getRecording(ports.catalogue, id)
   if (known && known.meta.agent !== agent) return { id, rev, status: 'mismatch' }
+  if (known?.meta.deletedAt !== undefined && known.meta.rev >= rev) return { id, rev, status: 'stored' }
   const key = keys.recording(agent, id, rev)
   const head = await ports.store.head(key)
   if (!head) return { id, rev, status: 'missing', target: await presign(ports, key, revision, true) }

@@ -3,20 +3,26 @@ import { uploadKeepMs } from '../../shared/limits.ts'
 import { changeRow } from '../rows/change-row.ts'
 import { timeKey, work } from '../rows/keys.ts'
 import { type SegmentRow, segmentRow } from '../rows/segment.ts'
+import { deleteOldVersions } from './delete-objects.ts'
 import type { JobPorts } from './job-ports.ts'
+import { purge } from './purge.ts'
 
 const temporaryPrefixes = ['tmp/', 'uploads/']
 
 /**
  * Deletes the raw files of segments whose MP4 was verified a day ago, and what lies under temporary prefixes
- * for as long. Manifest and index stay: they hold the times, and a catalogue can be rebuilt from them.
+ * for as long. Manifest and index stay: they hold the times, and a catalogue can be rebuilt from them. Then what
+ * deleted recordings held, and the files of old versions of exports.
  * Run it as often as you like; killed anywhere, the next run goes on.
  */
 export async function expire(
   ports: JobPorts,
   signal: AbortSignal,
 ): Promise<{ segments: number; objects: number }> {
-  return { segments: await expireRaw(ports, signal), objects: await expireTemporary(ports, signal) }
+  const segments = await expireRaw(ports, signal)
+  await purge(ports, signal)
+  const old = await deleteOldVersions(ports, signal)
+  return { segments, objects: old + (await expireTemporary(ports, signal)) }
 }
 
 async function expireRaw({ store, catalogue, clock }: JobPorts, signal: AbortSignal): Promise<number> {

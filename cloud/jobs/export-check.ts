@@ -56,19 +56,23 @@ async function lookAtSegments({ meta, streams }: RecordingRows, { catalogue }: J
   const firstVideo: SegmentRow[] = []
   for (const stream of streams) {
     const ids = segmentIds(stream)
-    const rows = await segmentsById(catalogue, { ...rangeOf(meta, stream), ids })
-    const present = ids
-      .flatMap((id) => rows.get(segmentName(id)) ?? [])
-      .filter(({ status }) => status === 'SUCCESS')
+    const rows = await segmentsById(catalogue, { ...rangeOf(meta, stream), ids, withDeleted: true })
+    const present = ids.flatMap((id) => rows.get(segmentName(id)) ?? []).filter(isWhole)
     const hasPicture = present.some((segment) => segment.thumbnail !== undefined)
     const first = hasPicture ? undefined : present.find((segment) => segment.video)
     if (first) firstVideo.push(first)
-    const absent = ids.filter((id) => rows.get(segmentName(id))?.status !== 'SUCCESS')
+    const absent = ids.filter((id) => !isWhole(rows.get(segmentName(id))))
     const failed = (id: (typeof ids)[number]) => rows.get(segmentName(id))?.status === 'FAILED'
+    const deleted = (id: (typeof ids)[number]) => rows.get(segmentName(id))?.deletedAt !== undefined
     if (absent.length > 0) unavailable[stream.name] = absent.map((id) => ({ ...id, failed: failed(id) }))
-    missing.push(...absent.filter((id) => !failed(id)).map((id) => ({ stream: stream.name, ...id })))
+    const awaited = absent.filter((id) => !failed(id) && !deleted(id))
+    missing.push(...awaited.map((id) => ({ stream: stream.name, ...id })))
   }
   return { missing, unavailable, firstVideo }
+}
+
+function isWhole(row: SegmentRow | undefined): boolean {
+  return row?.status === 'SUCCESS' && row.deletedAt === undefined
 }
 
 export function rangeOf(meta: RecordingRow, stream: RecordingStreamRow) {

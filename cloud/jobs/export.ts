@@ -13,6 +13,7 @@ import {
 } from '../rows/recording.ts'
 import { type SegmentRow, segmentsById } from '../rows/segment.ts'
 import { getTask, taskKey } from '../rows/task.ts'
+import { noteOldVersion } from './delete-objects.ts'
 import { rangeOf } from './export-check.ts'
 import { exportGaps } from './export-gaps.ts'
 import { type PartMovie, PartReaders, planPart } from './export-media.ts'
@@ -47,14 +48,20 @@ export async function runExport(taskId: string, ports: JobPorts, signal: AbortSi
 async function exportRecording(input: Input, ports: JobPorts, run: JobRun): Promise<Partial<Row>> {
   const rows = await getRecording(ports.catalogue, input.recording)
   if (!rows) throw new AppError('NotFound', `There is no recording ${input.recording}.`)
-  if (rows.meta.export?.version !== input.version) return { result: { superseded: true } }
+  if (rows.meta.export?.version !== input.version || rows.meta.deletedAt !== undefined)
+    return { result: { superseded: true } }
   const exporter = new Exporter(input, rows.meta, ports, run)
   const streams = []
   for (const stream of rows.streams) exporter.expect(await exporter.segmentsOf(stream))
   for (const stream of rows.streams) streams.push(await exporter.exportStream(stream))
   const { files } = exporter
+  const before = rows.meta.filesVersion ?? input.version
+  for (let version = before; version < input.version; version += 1)
+    await noteOldVersion(ports.catalogue, { recording: input.recording, version }, ports.clock.nowMs())
   await changeRecording(ports.catalogue, input.recording, (meta) =>
-    meta.export?.version === input.version ? { ...meta, files, filesVersion: input.version } : undefined,
+    meta.export?.version === input.version && meta.deletedAt === undefined
+      ? { ...meta, files, filesVersion: input.version }
+      : undefined,
   )
   return { result: { version: input.version, streams, files } }
 }

@@ -41,6 +41,7 @@ async function rawCreated(object: RawObject, ports: JobPorts, signal: AbortSigna
   }
   try {
     const segment = await muxSegment(object.id, ports, signal)
+    if (segment.deletedAt !== undefined) return
     // Also when an earlier run had finished it: that run may have been killed before it came this far.
     await checkWaiting(segment, ports)
     await askForThumbnail(segment, ports)

@@ -8,7 +8,7 @@ import type { ObjectStore, Row } from '../ports.ts'
 import { changeRow } from '../rows/change-row.ts'
 import { freshJob } from '../rows/job-state.ts'
 import { clampWallMs, work, workKey } from '../rows/keys.ts'
-import { newSegmentRow, type SegmentRow, segmentKey, segmentRow } from '../rows/segment.ts'
+import { findSegment, newSegmentRow, type SegmentRow, segmentKey, segmentRow } from '../rows/segment.ts'
 import { checkDamage, damageGaps } from './damage.ts'
 import type { JobPorts } from './job-ports.ts'
 import { RangeReader } from './range-reader.ts'
@@ -24,15 +24,24 @@ import { mediaBytes, putOnce } from './write-movie.ts'
  * FAILED row of its own, so that the agent learns that the segment is quarantined.
  */
 export async function muxSegment(id: SegmentId, ports: JobPorts, signal: AbortSignal): Promise<SegmentRow> {
-  const found = await readManifest(ports.store, id).catch(async (cause: unknown) => {
-    const error = AppError.from(cause)
-    if (error.terminal) await quarantine(id, ports, error)
-    throw error
-  })
+  let found: Manifest
+  try {
+    found = await readManifest(ports.store, id)
+  } catch (cause) {
+    return await withoutManifest(id, ports, AppError.from(cause))
+  }
   const key = segmentKey(found, found.from)
   const create = () => newSegmentRow(found, ports.clock.nowMs())
   const row = await runJob(ports, key, { create, signal, work: (run) => mux(found, key, ports, run) })
   return segmentRow.parse(row)
+}
+
+/** An event may come again after the segment was deleted: then its row says so. */
+async function withoutManifest(id: SegmentId, ports: JobPorts, error: AppError): Promise<SegmentRow> {
+  const known = error.kind === 'NotFound' ? await findSegment(ports.catalogue, id) : undefined
+  if (known?.deletedAt !== undefined) return known
+  if (error.terminal) await quarantine(id, ports, error)
+  throw error
 }
 
 async function mux(

@@ -34,6 +34,10 @@ export const work = {
   failed: 'W#failed',
   /** Raw objects to delete; the sort key begins with the time when they are due. */
   expire: 'W#expire',
+  /** Deleted recordings whose bytes are to go. */
+  purge: 'W#purge',
+  /** Objects below a prefix that are to go. */
+  prefixes: 'W#prefixes',
   /** Closed recordings of one agent that wait for segments. */
   waiting: (agent: string) => `W#waiting#${agent}`,
 }

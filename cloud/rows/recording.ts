@@ -62,6 +62,8 @@ export const recordingRow = z.looseObject({
   filesVersion: z.number().int().optional(),
   hold: z.boolean().optional(),
   deletedAt: z.number().optional(),
+  /** Wall ms when all that it held was gone. */
+  purgedAt: z.number().optional(),
 })
 export type RecordingRow = z.infer<typeof recordingRow>
 
@@ -134,12 +136,15 @@ function metaRow(before: Row | undefined, value: Recording, nowMs: number): Row 
     from: value.from,
     to: value.to,
     streamNames: value.streams.map((stream) => stream.name),
-    ...(value.state === 'closed' && {
-      closedAt: before?.closedAt ?? nowMs,
-      gsi2pk: work.waiting(value.agent),
-      gsi2sk: workKey(nowMs, key.pk, key.sk),
-    }),
+    ...(value.state === 'closed' && { closedAt: before?.closedAt ?? nowMs }),
+    ...workOf(before, value, workKey(nowMs, key.pk, key.sk)),
   }
+}
+
+/** A new revision of a deleted recording may name segments that have come since: they go, too. */
+function workOf(before: Row | undefined, value: Recording, gsi2sk: string) {
+  if (before?.deletedAt !== undefined) return { gsi2pk: work.purge, gsi2sk }
+  return value.state === 'closed' ? { gsi2pk: work.waiting(value.agent), gsi2sk } : {}
 }
 
 function streamRow(pk: string, rev: number, stream: Recording['streams'][number]): Row {

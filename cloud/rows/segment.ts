@@ -68,6 +68,10 @@ export const segmentRow = jobState.extend({
   thumbnailNote: z.string().optional(),
   /** Wall ms when the raw pictures were deleted (their MP4 stays). */
   rawDeletedAt: z.number().optional(),
+  /** As in the manifest. */
+  kept: z.literal('always').optional(),
+  /** Wall ms when it was deleted: nothing of it is there, and the row goes in a month. */
+  deletedAt: z.number().optional(),
 })
 export type SegmentRow = z.infer<typeof segmentRow>
 
@@ -116,6 +120,7 @@ export function newSegmentRow(manifest: Manifest, nowMs: number): SegmentRow & R
         sizeBytes: audio.file.sizeBytes,
       },
     }),
+    ...(manifest.kept && { kept: manifest.kept }),
     ...(manifest.gapBefore && { gapBefore: manifest.gapBefore }),
     gaps: manifest.gaps,
   })
@@ -144,9 +149,9 @@ export async function findSegment(catalogue: Catalogue, id: SegmentId): Promise<
   return rows[0] && segmentRow.parse(rows[0])
 }
 
-type StreamRange = { agent: string; stream: string; from: number; to: number }
+type StreamRange = { agent: string; stream: string; from: number; to: number; withDeleted?: boolean }
 
-/** Segments of a stream that overlap [from, to), oldest first. */
+/** Segments of a stream that overlap [from, to), oldest first; deleted ones only when they are asked for. */
 export async function* segmentsBetween(catalogue: Catalogue, range: StreamRange): AsyncGenerator<SegmentRow> {
   const first = clampWallMs(range.from - segmentLookupSlackMs)
   const last = clampWallMs(range.to)
@@ -154,6 +159,7 @@ export async function* segmentsBetween(catalogue: Catalogue, range: StreamRange)
     const bounds = { from: timeKey(first), to: `${timeKey(last)}~` }
     for await (const row of allRows(catalogue, `S#${range.agent}#${range.stream}#${day}`, bounds)) {
       const segment = segmentRow.parse(row)
+      if (segment.deletedAt !== undefined && !range.withDeleted) continue
       if (segment.from < range.to && segment.to > range.from) yield segment
     }
   }
@@ -188,7 +194,7 @@ export async function segmentsById(
     const id = parseSegmentName(key)
     if (found.has(key) || !id) continue
     const row = await findSegment(catalogue, { ...range, ...id })
-    if (row) found.set(key, row)
+    if (row && (row.deletedAt === undefined || range.withDeleted)) found.set(key, row)
   }
   return found
 }

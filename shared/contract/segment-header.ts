@@ -22,6 +22,8 @@ export const segmentHeader = z.looseObject({
   wallBoundMs: z.number().min(0),
   timeSource: z.enum(['device', 'arrival']),
   continues: z.boolean(),
+  /** As in the manifest. */
+  kept: z.literal('always').optional(),
   gapBefore: gap.optional(),
   video: z
     .object({

@@ -78,6 +78,8 @@ export const manifest = z.looseObject({
   index: file.extend({ records: z.number().int().min(0) }),
   /** The segment begins in mid-GOP: it can only be decoded after the one before it. */
   continues: z.boolean(),
+  /** The stream uploads everything: no deletion of a recording takes this segment away, only retention. */
+  kept: z.literal('always').optional(),
   gapBefore: gap.optional(),
   /** Gaps inside of the segment (missing sequence numbers and the like). */
   gaps: z.array(gap).max(1000),

@@ -46,6 +46,10 @@ export class MemoryRing implements UploadSource {
     this.recordings.push({ id, rev, sizeBytes: body.length, sha256: sha256(body) })
   }
 
+  async unfinishedClaims() {
+    return []
+  }
+
   async pendingUploads({ limit }: { limit: number }) {
     const segments = this.segments.filter((segment) => !this.uploaded.has(nameOf(segment)))
     const recordings = this.recordings.filter(({ id, rev }) => !this.uploaded.has(`${id} ${rev}`))

@@ -10,8 +10,9 @@ import {
   recordingsQuery,
 } from '../../../shared/contract/api.ts'
 import { AppError } from '../../../shared/error.ts'
-import { listScanMax } from '../../../shared/limits.ts'
+import { deleteGraceMs, listScanMax } from '../../../shared/limits.ts'
 import { addAudit } from '../../rows/access.ts'
+import { work, workKey } from '../../rows/keys.ts'
 import { changeRecording, listRecordings, type RecordingRow } from '../../rows/recording.ts'
 import { type Caller, mayAdminister, mayOperate, mayWatch } from '../caller.ts'
 import { findRecording, recordingDetailOf, recordingItemOf } from '../recording-view.ts'
@@ -125,7 +126,9 @@ async function deleteRecording(ports: ApiPorts, id: string, caller: Caller): Pro
         zh: `录像 ${id} 已被保留，请先解除保留。`,
       })
     }
-    return { ...row, deletedAt: clock.nowMs() }
+    const now = clock.nowMs()
+    const gsi2sk = workKey(now + deleteGraceMs, row.pk, row.sk)
+    return { ...row, deletedAt: now, gsi2pk: work.purge, gsi2sk }
   })
   return {}
 }

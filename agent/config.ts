@@ -106,6 +106,12 @@ const configSchema = z.strictObject({
       message: 'whoever is told must be able to check who tells: give a secret of 16 characters or more',
     })
     .prefault({}),
+  cameras: z
+    .strictObject({
+      /** Addresses to which no camera's address leads otherwise: this machine, link-local, metadata services. */
+      allow: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).default([]),
+    })
+    .prefault({}),
   streams: z.record(name, streamPolicy).default({}),
   ring: z
     .strictObject({

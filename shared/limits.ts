@@ -100,6 +100,18 @@ export const flvTracksMax = 16 // Of one Enhanced RTMP message: OBS sends up to 
 
 // --- Cameras
 export const cameraUriCharsMax = 2048 // As a URL in browsers.
+export const cameraRedirectsMax = 3 // RELIABILITY.md C13.
+export const cameraHttpHeadMs = 10_000 // To the head of an answer: cameras wake from sleep in some seconds.
+export const cameraSilenceMs = 10_000 // An HTTP source that gives no byte for so long has lost its network.
+export const cameraConvertersMax = 8 // FFmpeg children for sources that are neither FLV nor MPEG-TS.
+export const tsUnitBytesMax = 12 * MiB // One picture: as in an FLV tag.
+export const tsResyncBytesMax = 256 * KiB // Without a packet in so many bytes it is no MPEG-TS.
+export const tsStreamsMax = 32 // Of one programme: broadcasts have below ten.
+export const snapshotsAtOnceMax = 2 // FFmpeg children: a key frame of 4K takes 300 ms of a core.
+export const snapshotQueueMax = 64 // Cameras that wait for one of them: a wall of stills.
+export const snapshotsKept = 64 // Of the last second each, 200 kB of 1080p.
+export const snapshotBytesMax = 8 * MiB // A JPEG of 8K is 6 MB.
+export const snapshotTimeoutMs = 10_000 // Camera and FFmpeg each: a person waits no longer.
 
 // --- RTSP
 export const rtspHeaderBytesMax = 16 * KiB // Of one message, its first line included (RELIABILITY.md C13); real ones are below 2 KiB.
@@ -134,6 +146,17 @@ export const sourceAuthRetryMs = 60_000 // A wrong password: cameras lock an acc
 export const sourceKeyFrameMs = 15_000 // From the first packet to the first key frame: GOPs of 10 s are in use.
 export const sourceLingerMs = 10_000 // A page that is reloaded finds its camera still connected.
 export const sourceUrlCharsMax = 2048 // As in browsers.
+
+// --- gRPC
+export const grpcMessageBytesMax = 10 * MiB // CONTRACT.md, gRPC.
+export const grpcConnectionsMax = 200 // A client has one for all its calls.
+export const grpcCallsPerConnectionMax = 200 // 50 cameras with two tracks each, and as many short calls.
+export const grpcStreamsMax = 1000 // Open streams of all clients: as many as there may be streams.
+export const grpcSetupMs = 10_000 // RELIABILITY.md C5: from accept until HTTP/2 has begun.
+export const grpcKeepAliveMs = 20_000 // A client that has lost its network is noticed within half a minute.
+export const grpcKeepAliveTimeoutMs = 10_000 // Twice the pauses of a bad Wi-Fi.
+export const grpcIdleMs = 600_000 // A connection without a call; clients make another by themselves.
+export const grpcCloseMs = 500 // A stop of the agent waits this long for clients to read the end of their calls.
 
 // --- Recordings
 export const recordingsOpenMax = 1000 // As many as there may be streams.

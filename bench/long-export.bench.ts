@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { nodeArgs } from '../agent/cli/up.ts'
 import { openLocalCloud } from '../cloud/local/local-cloud.ts'
 import { getRecording } from '../cloud/rows/recording.ts'
 import { systemClock } from '../shared/node/clock.ts'
@@ -59,9 +60,13 @@ try {
   console.error(`${segments} segments lie in the store`)
 
   const startMs = performance.now()
-  const child = spawn(process.execPath, [join(repository, 'cloud/local/main.ts'), ...['--data', directory]], {
-    stdio: 'ignore',
-  })
+  const child = spawn(
+    process.execPath,
+    [...nodeArgs.cloud, join(repository, 'cloud/local/main.ts'), '--data', directory],
+    {
+      stdio: 'ignore',
+    },
+  )
   let [peakRssMb, muxedPeakMb] = [0, 0]
   for (;;) {
     await sleep(500)

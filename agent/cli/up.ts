@@ -13,7 +13,7 @@ import { inLanguage } from './words.ts'
 export type UpOptions = { data?: string; config?: string; port?: string; lan?: boolean; demo?: boolean }
 
 // Jobs stream: with a small young generation their memory stays flat (an 8 h export: 194 MB instead of 225 MB).
-const nodeArgs = { agent: [], cloud: ['--max-semi-space-size=4'] }
+export const nodeArgs = { agent: [], cloud: ['--max-semi-space-size=4'] }
 
 /**
  * The supervisor of an agent and its local cloud. Either may die and is started again without the other's loss.

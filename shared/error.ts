@@ -8,6 +8,7 @@ export type ErrorKind =
   | 'Unauthenticated'
   | 'Aborted'
   | 'ResourceExhausted'
+  | 'Unimplemented'
   | 'Unavailable'
   | 'DeadlineExceeded'
   | 'Cancelled'
@@ -22,6 +23,7 @@ const terminalKinds: ReadonlySet<ErrorKind> = new Set([
   'AlreadyExists',
   'FailedPrecondition',
   'PermissionDenied',
+  'Unimplemented',
   'DataLoss',
 ])
 
@@ -37,8 +39,26 @@ const statusByKind: Record<ErrorKind, number> = {
   Cancelled: 499,
   Internal: 500,
   DataLoss: 500,
+  Unimplemented: 501,
   Unavailable: 503,
   DeadlineExceeded: 504,
+}
+
+const grpcCodeByKind: Record<ErrorKind, number> = {
+  Cancelled: 1,
+  InvalidArgument: 3,
+  DeadlineExceeded: 4,
+  NotFound: 5,
+  AlreadyExists: 6,
+  PermissionDenied: 7,
+  ResourceExhausted: 8,
+  FailedPrecondition: 9,
+  Aborted: 10,
+  Unimplemented: 12,
+  Internal: 13,
+  Unavailable: 14,
+  DataLoss: 15,
+  Unauthenticated: 16,
 }
 
 /** `message` is one English sentence for a person; `messageZh` the same in Chinese where a person may see it. */
@@ -64,6 +84,10 @@ export class AppError extends Error {
 
   get httpStatus(): number {
     return statusByKind[this.kind]
+  }
+
+  get grpcCode(): number {
+    return grpcCodeByKind[this.kind]
   }
 }
 

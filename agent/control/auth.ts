@@ -12,7 +12,7 @@ export type Principal = {
   /** The token's name; `link:` and the stream for a signed link. */
   readonly subject: string
   readonly stream?: string
-  readonly via: 'none' | 'bearer' | 'query' | 'link' | 'cookie'
+  readonly via: 'none' | 'bearer' | 'query' | 'link' | 'cookie' | 'socket'
 }
 
 /** What a door knows of a request. `loopback`: from this machine itself, not through a proxy on it. */

@@ -12,6 +12,8 @@ import type { Recording } from '../../shared/contract/recording.ts'
 
 /** As `POST recordings` after its times were read: wall ms since the epoch. */
 export type StartRecordingRequest = {
+  /** Makes the start idempotent: the same id again answers the recording that there is. Absent: one is made. */
+  id?: string
   streams: string[]
   /** Absent: now. */
   from?: number
@@ -19,6 +21,17 @@ export type StartRecordingRequest = {
   durationMs?: number
   title?: string
   labels: string[]
+}
+
+export type SnapshotRequest = {
+  stream: string
+  /** Wall ms. Absent: now. */
+  at?: number
+}
+export type Snapshot = {
+  jpeg: Uint8Array
+  /** Wall ms of the picture. */
+  takenAt: number
 }
 
 /**
@@ -47,5 +60,7 @@ export type Commands = {
     start(settings: StartPhones): Promise<PhonesAnswer>
     stop(): Promise<PhonesStopped>
   }
+  /** A still of now, or the picture nearest to a time that the ring holds. Absent where nothing makes stills. */
+  snapshot?(request: SnapshotRequest): Promise<Snapshot>
   stats(): Promise<AgentStats>
 }

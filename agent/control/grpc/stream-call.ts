@@ -1,0 +1,178 @@
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js'
+import { AppError } from '../../../shared/error.ts'
+import { keyFrameWaitMs, viewerStallMs, viewerWriteBytesMax } from '../../../shared/limits.ts'
+import type { AccessUnit, CodecConfig } from '../../../shared/media/access-unit.ts'
+import type { Clock } from '../../../shared/node/clock.ts'
+import type { EncodedUnit } from './media-proto.ts'
+import type { OpenStreamRequest } from './messages.ts'
+import { resetCall } from './reset-call.ts'
+import { statusOf } from './status.ts'
+import type { UnitEncoder } from './unit-encoder.ts'
+import { UnitQueue } from './unit-queue.ts'
+
+/** What a call needs of a stream of the hub. */
+export type LiveStream = {
+  readonly name: string
+  viewers: number
+  subscribe(listener: { unit(unit: AccessUnit): void; end(reason: string): void }): Disposable
+}
+
+/** Why an open stream ended; each is counted. */
+export type StreamCallEnd = 'ended' | 'cancelled' | 'stalled' | 'no-key-frame' | 'shutdown'
+
+export type StreamCallOptions = {
+  call: ServerWritableStream<OpenStreamRequest, EncodedUnit>
+  stream: LiveStream
+  track: 'video' | 'audio' | undefined
+  encoder: UnitEncoder
+  clock: Clock
+  /** From the arrival of a unit until it is with the connection. */
+  onHanded: (latencyMs: number) => void
+  onBytes: (sizeBytes: number) => void
+  onDropped: (units: number) => void
+  onEnd: (reason: StreamCallEnd) => void
+  keyFrameWaitMs?: number
+}
+
+/** One client's way through a stream, from `OpenStream` until either side ends it. */
+export class StreamCall {
+  readonly #options: StreamCallOptions
+  readonly #queue: UnitQueue
+  readonly #over = new AbortController()
+  readonly #configs = new Map<string, CodecConfig>()
+  #subscription: Disposable | undefined
+  #isPumping = false
+  #hasBegun = false
+  #inFlightBytes = 0
+  /** When the client last took something, or was given something when it had taken all. */
+  #progressMs = 0
+
+  constructor(options: StreamCallOptions) {
+    this.#options = options
+    this.#queue = new UnitQueue(() => options.clock.monotonicMs())
+  }
+
+  start(): void {
+    const { call, stream } = this.#options
+    call.on('cancelled', () => this.#finish('cancelled'))
+    stream.viewers += 1
+    this.#over.signal.addEventListener('abort', () => {
+      stream.viewers -= 1
+    })
+    if (call.cancelled) {
+      this.#finish('cancelled')
+      return
+    }
+    this.#subscription = stream.subscribe({
+      unit: (unit) => this.#take(unit),
+      end: (reason) => this.#end(reason),
+    })
+    this.#waitForKeyFrame()
+  }
+
+  /** The agent stops. */
+  shutdown(): void {
+    this.#fail(
+      'shutdown',
+      new AppError('Unavailable', 'the agent stops: try again', { zh: '服务正在停止。' }),
+    )
+  }
+
+  #take(unit: AccessUnit): void {
+    const { track, clock, onDropped } = this.#options
+    if (this.#over.signal.aborted || (track !== undefined && unit.track !== track)) return
+    const before = this.#queue.droppedUnits
+    this.#queue.push(unit)
+    if (this.#queue.droppedUnits > before) onDropped(this.#queue.droppedUnits - before)
+    const isStalled = this.#inFlightBytes > 0 && clock.monotonicMs() - this.#progressMs > viewerStallMs
+    if (isStalled) this.#stall()
+    else this.#schedule()
+  }
+
+  // After the hub has handed the unit to everybody, before anything else is read.
+  #schedule(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    queueMicrotask(() => {
+      this.#isPumping = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    while (!this.#over.signal.aborted && this.#inFlightBytes < viewerWriteBytesMax) {
+      const next = this.#queue.shift()
+      if (!next) return
+      const { unit, dropped } = next
+      const note = this.#options.encoder.note(this.#newConfig(unit), dropped)
+      const body = this.#options.encoder.unit(unit)
+      this.#write(note ? [body, note] : [body])
+      this.#handed(unit)
+    }
+  }
+
+  #write(message: EncodedUnit): void {
+    const { call, clock, onBytes } = this.#options
+    const sizeBytes = message.reduce((sum, { length }) => sum + length, 0)
+    if (this.#inFlightBytes === 0) this.#progressMs = clock.monotonicMs()
+    this.#inFlightBytes += sizeBytes
+    onBytes(sizeBytes)
+    call.write(message, () => {
+      this.#inFlightBytes -= sizeBytes
+      this.#progressMs = clock.monotonicMs()
+      if (this.#queue.length > 0) this.#schedule()
+    })
+  }
+
+  #newConfig({ track, config }: AccessUnit): CodecConfig | undefined {
+    if (this.#configs.get(track) === config) return undefined
+    this.#configs.set(track, config)
+    return config
+  }
+
+  // The cached GOP, with which a client begins, says nothing about latency.
+  #handed({ arrivalMs }: AccessUnit): void {
+    if (this.#hasBegun) this.#options.onHanded(this.#options.clock.monotonicMs() - arrivalMs)
+    this.#hasBegun ||= this.#queue.length === 0
+  }
+
+  #waitForKeyFrame(): void {
+    const { clock, stream, track, keyFrameWaitMs: waitMs = keyFrameWaitMs } = this.#options
+    clock.sleep(waitMs, this.#over.signal).then(
+      () => {
+        if (this.#configs.size > 0) return
+        const [en, zhWhat] = track === 'audio' ? ['sound', '声音'] : ['key frame', '关键帧']
+        const words = `stream ${stream.name} has given no ${en} for ${waitMs / 1000} s`
+        const zh = `流 ${stream.name} 在 ${waitMs / 1000} 秒内没有${zhWhat}。`
+        this.#fail('no-key-frame', new AppError('Unavailable', words, { zh }))
+      },
+      () => undefined, // It ended before.
+    )
+  }
+
+  #stall(): void {
+    resetCall(this.#options.call)
+    this.#finish('stalled')
+  }
+
+  #end(reason: string): void {
+    this.#pump() // What fits still goes out before the end.
+    const metadata = new Metadata()
+    metadata.set('edgereel-end', reason)
+    if (this.#finish('ended')) this.#options.call.end(metadata)
+  }
+
+  #fail(reason: StreamCallEnd, error: AppError): void {
+    if (this.#finish(reason)) this.#options.call.emit('error', statusOf(error))
+  }
+
+  /** False when it was over before. */
+  #finish(reason: StreamCallEnd): boolean {
+    if (this.#over.signal.aborted) return false
+    this.#over.abort()
+    this.#subscription?.[Symbol.dispose]()
+    this.#queue.clear()
+    this.#options.onEnd(reason)
+    return true
+  }
+}

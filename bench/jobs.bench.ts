@@ -17,6 +17,7 @@ import {
   sealSegment,
   unitOf,
 } from '../test/support/segment-fixture.ts'
+import { hasProgram } from '../test/support/shared-data.ts'
 import { syntheticPicture, syntheticVideo } from '../test/support/synthetic.ts'
 import { median, rotated, spread, table } from './support/figures.ts'
 
@@ -24,7 +25,8 @@ import { median, rotated, spread, table } from './support/figures.ts'
  * node bench/jobs.bench.ts [directory]
  *
  * The mux of 10, 60 and 600 s of 1080p (8 Mb/s, 30 pictures a second), with its checksums, its rows and its
- * syncs, beside `cp` of the same file (which syncs nothing) and beside `cp` and `sync` of the copy; all with a
+ * syncs, beside `cp` of the same file (which syncs nothing), beside `cp` and `sync` of the copy, and beside
+ * `ffmpeg -f h264 -r 30 -c copy` (which syncs nothing, checks nothing and knows one frame rate); all with a
  * warm page cache, in turns. Then from the close of a recording of 60 s to its MP4.
  */
 const megabits = 8
@@ -54,18 +56,22 @@ async function command(name: string, ...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`${name} ended with ${code}`)
 }
 
-/** As shared/bench does it: a process of its own, a target that is not there yet. */
-async function copy(from: string, to: string, sync: boolean): Promise<void> {
-  const names = [from, to, join(to, '..')]
-  if (sync) await command('sh', '-c', 'cp "$0" "$1" && sync "$1" "$2"', ...names)
-  else await command('cp', from, to)
+type Copy = 'cp' | 'synced' | 'ffmpeg'
+const copiers: Copy[] = hasProgram('ffmpeg') ? ['cp', 'synced', 'ffmpeg'] : ['cp', 'synced']
+
+/** Processes of their own, a target that is not there yet. FFmpeg guesses one frame rate and checks nothing. */
+async function copy(what: Copy, from: string, to: string): Promise<void> {
+  const ffmpeg = ['-v', 'quiet', '-f', 'h264', '-r', '30', '-i', from, '-c', 'copy', '-f', 'mp4', to]
+  if (what === 'cp') await command('cp', from, to)
+  else if (what === 'ffmpeg') await command('ffmpeg', ...ffmpeg)
+  else await command('sh', '-c', 'cp "$0" "$1" && sync "$1" "$2"', from, to, join(to, '..'))
 }
 
 async function benchMux(cloud: LocalCloud, seconds: number): Promise<string[]> {
   const ports = { ...cloud, clock: systemClock }
   const mux: number[] = []
   const cpu: number[] = []
-  const copies = { cp: [] as number[], synced: [] as number[] }
+  const copies: Record<Copy, number[]> = { cp: [], synced: [], ffmpeg: [] }
   let sizeBytes = 0
   for (let round = 0; round < rounds; round += 1) {
     const { manifest, files } = segmentAt(`mux${seconds}`, round, seconds, round * seconds * 30)
@@ -73,13 +79,13 @@ async function benchMux(cloud: LocalCloud, seconds: number): Promise<string[]> {
     const path = join(dir, 'archive', keys.raw(manifest, 'h264'))
     sizeBytes = (await stat(path)).size
     const to = join(dir, 'copy')
-    for (const what of rotated(['mux', 'cp', 'synced'] as const, round)) {
+    for (const what of rotated(['mux', ...copiers], round)) {
       if (what === 'mux') {
         const taken = await timed(() => muxSegment(manifest, ports, AbortSignal.timeout(600_000)))
         mux.push(taken.wallMs)
         cpu.push(taken.cpuMs)
       } else {
-        copies[what].push((await timed(() => copy(path, to, what === 'synced'))).wallMs)
+        copies[what].push((await timed(() => copy(what, path, to))).wallMs)
         await rm(to)
       }
     }
@@ -88,9 +94,10 @@ async function benchMux(cloud: LocalCloud, seconds: number): Promise<string[]> {
   const ratio = (to: number[]) => (median(mux) / median(to)).toFixed(1)
   return [
     `${seconds} s, ${(sizeBytes / 1e6).toFixed(0)} MB`,
-    ...[mux, cpu, copies.cp, copies.synced].map(spread),
+    ...[mux, cpu, copies.cp, copies.synced, copies.ffmpeg].map(spread),
     ratio(copies.cp),
     ratio(copies.synced),
+    copiers.includes('ffmpeg') ? ratio(copies.ffmpeg) : '–',
   ]
 }
 
@@ -120,7 +127,8 @@ async function benchClose(cloud: LocalCloud): Promise<string> {
 const dir = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'edgereel-bench-'))
 try {
   await using cloud = await openLocalCloud({ dir, clock: systemClock })
-  const head = ['', 'mux ms', 'mux CPU ms', 'cp ms', 'cp + sync ms', 'mux : cp', 'mux : cp + sync']
+  const times = ['mux ms', 'mux CPU ms', 'cp ms', 'cp + sync ms', 'ffmpeg -c copy ms']
+  const head = ['', ...times, 'mux : cp', 'mux : cp + sync', 'mux : ffmpeg']
   const rows: string[][] = []
   for (const seconds of [10, 60, 600]) rows.push(await benchMux(cloud, seconds))
   console.log(table(head, rows))

@@ -1,6 +1,6 @@
 import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
 import { FlvParser } from '../../shared/media/flv.ts'
-import { type FlvRefusal, FlvUnits, type Moment } from './flv-units.ts'
+import { counter, type FlvRefusal, FlvUnits, type Moment } from './flv-units.ts'
 
 export type FlvOutput = {
   unit(unit: AccessUnit): void
@@ -14,8 +14,9 @@ export class FlvSource {
   readonly #units: FlvUnits
   readonly #output: FlvOutput
 
-  constructor(now: Moment, output: FlvOutput) {
-    this.#units = new FlvUnits(now)
+  /** `nextEpoch`: numbers that are this source's alone, over its connections. */
+  constructor(now: Moment, output: FlvOutput, nextEpoch = counter()) {
+    this.#units = new FlvUnits(now, nextEpoch)
     this.#output = output
   }
 

@@ -213,6 +213,8 @@ export class StreamRecorder implements StreamSink {
     const cut = cutBefore(open.segment, unit, this.#options.segmentMs)
     if (cut) {
       this.#seal(cut.reason, unit)
+      // The sound's new configuration begins another file, which must be decodable from its first picture on.
+      this.#wantsCopies = cut.reason === 'configuration' && unit.track === 'audio'
       return
     }
     const boundary = open.segment.video ? unit.track === 'video' && unit.randomAccess : true

@@ -20,7 +20,10 @@ export type PartMovie = {
   video: MovieTrack | undefined
 }
 
-/** Plans the file of a part; undefined when nothing of it is to be shown. Reads the indexes, no media. */
+/**
+ * Plans the file of a part; undefined when nothing of it is to be shown. Reads the indexes, no media. A later part's
+ * `from` is set to its first sound, where that comes before its first picture.
+ */
 export async function planPart(store: ObjectStore, part: Part): Promise<PartMovie | undefined> {
   const sourceKeys: string[] = []
   const tracks: MovieTrack[] = []
@@ -30,6 +33,7 @@ export async function planPart(store: ObjectStore, part: Part): Promise<PartMovi
     const index = await readIndex(store, of)
     const follows = before?.seq === segment.seq - 1
     appendSegment({ segment, of, index, follows }, tracks, sourceKeys)
+    if (!before && part.number > 1) beginWithSound(part, tracks)
     before = segment
   }
   const fromMs = part.from - part.offsetMs
@@ -45,6 +49,13 @@ export async function planPart(store: ObjectStore, part: Part): Promise<PartMovi
     ...(part.untilMs !== undefined && { toMs: part.untilMs }),
   })
   return { plan, tracks, sourceKeys, video: tracks.find(({ config }) => config.track === 'video') }
+}
+
+/** Sound that is heard before the first picture is shown is in no other part: this one begins with it. */
+function beginWithSound(part: Part, tracks: readonly MovieTrack[]): void {
+  for (const { config, samples } of tracks)
+    if (config.track === 'audio' && samples.length > 0)
+      part.from = Math.min(part.from, samples.ptsMs(0) + part.offsetMs)
 }
 
 /** `follows`: the segment before is in the file, so that copies at the head of this one are in it already. */

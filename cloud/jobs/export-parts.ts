@@ -18,7 +18,7 @@ export type Part = {
 
 /**
  * The parts of one stream, in order of epoch and sequence. The first one's t = 0 is the recording's `from`,
- * in every stream of a group alike; that of a later one is its first picture.
+ * in every stream of a group alike; that of a later one is its first picture, or the sound before it.
  */
 export function partsOf(segments: readonly SegmentRow[], range: { from: number; to: number }): Part[] {
   const parts: Part[] = []

@@ -74,6 +74,23 @@ test.each([
   expect(new Set(ring.segments.map(({ header }) => header.epoch)).size).toBe(epochs)
 })
 
+test('another configuration of the sound in mid-GOP: the next segment begins with copies of the GOP', () => {
+  const { ring, picture, write, seqs, startMs } = rig()
+  const sound = (n: number, more: Partial<AccessUnit> = {}) => ({
+    ...syntheticSound(n, { startMs }),
+    ...more,
+  })
+  const config = { ...sound(0).config } as AccessUnit['config']
+  for (let n = 0; n < 4; n += 1) for (const unit of [picture(n), sound(n * 4)]) write(unit)
+  for (let n = 4; n < 8; n += 1) for (const unit of [picture(n), sound(n * 4, { config })]) write(unit)
+  expect(seqs()).toEqual(['1:9', '2:7'])
+  const [first, second] = ring.segments
+  expect(first?.end?.reason).toBe('configuration')
+  expect(second?.header.continues).toBe(false)
+  expect(second?.copies.map(({ ptsMs }) => ptsMs - startMs)).toEqual([0, 100, 200, 300, 400])
+  expect(second?.units.map(({ track }) => track).slice(0, 3)).toEqual(['audio', 'video', 'audio'])
+})
+
 test('sound waits for the first picture and goes into its segment; sound alone is recorded alone', () => {
   const both = rig()
   for (let n = 0; n < 3; n += 1) both.write(syntheticSound(n, { startMs: both.startMs }))

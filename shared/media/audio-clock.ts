@@ -1,6 +1,9 @@
+const roundingMs = 1
+
 /**
  * Times of audio frames (DESIGN.md, Time): anchor + n · frame samples / rate while the source's stamp is
- * within one frame of it. Taken as they are, millisecond stamps would make frames of 1008 and 1056 samples.
+ * within one frame of it. Taken as they are, millisecond stamps would make frames of 1008 and 1056 samples. A whole
+ * frame away, less what rounding to milliseconds makes, a frame is missing.
  */
 export class AudioClock {
   readonly #frameMs: number
@@ -22,7 +25,9 @@ export class AudioClock {
   /** `stampMs` on the timeline. The times that come out are integers and never step back. */
   next(stampMs: number): { ptsMs: number; reanchored: boolean } {
     const expected = this.#anchorMs === undefined ? undefined : this.#anchorMs + this.#frames * this.#frameMs
-    const near = expected !== undefined && Math.abs(expected - stampMs) <= this.#frameMs
+    const near =
+      expected !== undefined &&
+      Math.abs(expected - stampMs) < Math.max(this.#frameMs - roundingMs, roundingMs)
     if (expected === undefined || !near) {
       this.#anchorMs = Math.max(stampMs, this.#lastMs)
       this.#frames = 0

@@ -17,7 +17,8 @@ const medianOf = 9
  * same `shiftMs`; PTS do not move.
  *
  * Audio: timescale = sample rate, each frame lasts exactly its number of samples while its stamp is within
- * one frame of that count; beyond it the track is re-anchored to the stamp. Millisecond stamps alone would
+ * one frame of that count; a whole frame away, less the rounding of a millisecond, one is missing, and the track is
+ * re-anchored to the stamp. Millisecond stamps alone would
  * make AAC frames of 1008 and 1056 samples, which decoders play as clicks.
  */
 export type TrackTiming = {
@@ -81,6 +82,7 @@ function timeAudio(
   { first, end }: { first: number; end: number },
 ): TrackTiming {
   const rate = config.sampleRate
+  const rounding = rate / 1000
   const durations = new Uint32Array(end - first)
   const startMs = table.ptsMs(first)
   let reanchored = 0
@@ -90,7 +92,7 @@ function timeAudio(
     durations[i - first] = frame
     if (i + 1 === end) break
     const stamp = Math.round(((table.ptsMs(i + 1) - startMs) * rate) / 1000)
-    if (Math.abs(stamp - (at + frame)) > frame) {
+    if (Math.abs(stamp - (at + frame)) >= Math.max(frame - rounding, rounding)) {
       durations[i - first] = Math.max(0, stamp - at)
       reanchored += 1
     }

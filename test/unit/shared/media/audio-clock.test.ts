@@ -26,6 +26,19 @@ test('a stamp further than one frame away is the new anchor, and is counted', ()
   expect(clock.reanchoredCount).toBe(2)
 })
 
+test.each([
+  ['16 kHz: 64 ms', { sampleRate: 16_000, frameSamples: 1024 }],
+  ['44.1 kHz: 23.2 ms', aac],
+])('one frame that is missing is noticed at once (%s)', (_name, shape) => {
+  const clock = new AudioClock(shape)
+  const stampOf = (n: number) => Math.floor((n * shape.frameSamples * 1000) / shape.sampleRate)
+  for (const n of [0, 1, 2, 4, 5, 6]) {
+    const { ptsMs, reanchored } = clock.next(stampOf(n))
+    expect(Math.abs(ptsMs - stampOf(n))).toBeLessThanOrEqual(1)
+    expect(reanchored).toBe(n === 4)
+  }
+})
+
 test('a new epoch anchors without being counted', () => {
   const clock = new AudioClock(aac)
   clock.next(0)

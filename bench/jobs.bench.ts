@@ -79,7 +79,7 @@ async function benchMux(cloud: LocalCloud, seconds: number): Promise<string[]> {
     const path = join(dir, 'archive', keys.raw(manifest, 'h264'))
     sizeBytes = (await stat(path)).size
     const to = join(dir, 'copy')
-    for (const what of rotated(['mux', ...copiers], round)) {
+    for (const what of rotated(['mux' as const, ...copiers], round)) {
       if (what === 'mux') {
         const taken = await timed(() => muxSegment(manifest, ports, AbortSignal.timeout(600_000)))
         mux.push(taken.wallMs)

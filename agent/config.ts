@@ -110,6 +110,8 @@ const configSchema = z.strictObject({
     .strictObject({
       /** Addresses to which no camera's address leads otherwise: this machine, link-local, metadata services. */
       allow: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).default([]),
+      /** The directory of which `file://` may play; none without it. */
+      files: z.string().min(1).nullable().default(null),
     })
     .prefault({}),
   streams: z.record(name, streamPolicy).default({}),

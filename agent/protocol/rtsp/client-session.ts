@@ -33,7 +33,8 @@ export type RtspClientEvent =
   /** To be answered with `setup`. */
   | { kind: 'described'; tracks: readonly Track[] }
   | { kind: 'playing'; transports: readonly TrackTransport[]; keepAliveMs: number }
-  | { kind: 'rtp' | 'rtcp'; track: number; packet: Uint8Array }
+  | { kind: 'rtp'; track: number; packet: Uint8Array }
+  | { kind: 'rtcp'; track: number; packet: Uint8Array }
   /** The camera sends us elsewhere; this connection is over. */
   | { kind: 'redirect'; url: string }
   /** The connection is of no use any more. */

@@ -1,0 +1,206 @@
+import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
+import { AudioClock } from '../../shared/media/audio-clock.ts'
+import { Timeline } from '../../shared/media/timeline.ts'
+import { audioDepacketizer } from '../protocol/rtsp/audio-depacketizer.ts'
+import type { Depacketizer, RtpUnit } from '../protocol/rtsp/depacketizer.ts'
+import { parseRtcp, type Reception, type SenderReport } from '../protocol/rtsp/rtcp.ts'
+import { parseRtp, type Received, RtpSequencer } from '../protocol/rtsp/rtp.ts'
+import type { AudioFormat, VideoFormat } from '../protocol/rtsp/sdp.ts'
+import type { Track } from '../protocol/rtsp/tracks.ts'
+import { VideoDepacketizer } from '../protocol/rtsp/video-depacketizer.ts'
+import type { Moment } from './flv-units.ts'
+import { RtpClock, SoundJoin } from './rtsp-clock.ts'
+import { RtspVideo } from './rtsp-video.ts'
+
+type Output = { unit(unit: AccessUnit): void; gap(gap: SourceGap): void }
+
+export type RtspFigures = {
+  packets: number
+  /** Packets that did not come, came too late, or could not be read. */
+  lost: number
+  late: number
+  refused: number
+}
+
+export type RtspUnitsOptions = {
+  tracks: readonly Track[]
+  /** Packets may overtake each other: over UDP. */
+  reorders: boolean
+  now: Moment
+  /** Numbers that are this source's alone, over its connections. */
+  nextEpoch: () => number
+  output: Output
+}
+
+type Lane = {
+  readonly format: VideoFormat | AudioFormat
+  readonly sequencer: RtpSequencer
+  readonly depacketizer: Depacketizer
+  report: { report: SenderReport; atMs: number } | undefined
+}
+
+/**
+ * RTP and RTCP packets of one connection → access units on one timeline, which the pictures' clock makes; sound is
+ * joined to it, and begins with the first picture.
+ */
+export class RtspUnits {
+  readonly #lanes: readonly Lane[]
+  readonly #output: Output
+  readonly #video: RtspVideo | undefined
+  readonly #sound: Sound | undefined
+  readonly #join: SoundJoin | undefined
+  #unreadable = 0
+
+  constructor({ tracks, reorders, now, nextEpoch, output }: RtspUnitsOptions) {
+    this.#output = output
+    this.#lanes = tracks.map(({ format }) => ({
+      format,
+      sequencer: new RtpSequencer({ reorders }),
+      depacketizer:
+        format.track === 'video' ? new VideoDepacketizer(format.codec) : audioDepacketizer(format),
+      report: undefined,
+    }))
+    const formats = tracks.map(({ format }) => format)
+    const video = formats.find((format) => format.track === 'video')
+    const audio = formats.find((format) => format.track === 'audio')
+    const [videoClock, audioClock] = [
+      new RtpClock(video?.clockRate ?? 1),
+      new RtpClock(audio?.clockRate ?? 1),
+    ]
+    if (video) this.#video = new RtspVideo(video, videoClock, now, nextEpoch)
+    if (video && audio) this.#join = new SoundJoin(videoClock, audioClock)
+    if (audio) this.#sound = new Sound(audio, audioClock, this.#join ?? aloneOn(new Timeline(now), nextEpoch))
+  }
+
+  get figures(): RtspFigures {
+    const figures = { packets: 0, lost: 0, late: 0, refused: this.#unreadable + (this.#video?.refused ?? 0) }
+    for (const { sequencer, depacketizer } of this.#lanes) {
+      figures.packets += sequencer.figures.received
+      figures.lost += sequencer.figures.lost
+      figures.late += sequencer.figures.late
+      figures.refused += depacketizer.refused
+    }
+    return figures
+  }
+
+  /** Never throws. `arrivalMs`: monotonic. */
+  rtp(track: number, bytes: Uint8Array, arrivalMs: number): void {
+    const lane = this.#lanes[track]
+    const packet = parseRtp(bytes)
+    if (!lane || !packet) this.#unreadable += 1
+    else for (const received of lane.sequencer.push(packet, arrivalMs)) this.#received(lane, received)
+  }
+
+  rtcp(track: number, bytes: Uint8Array, arrivalMs: number): { bye: boolean } {
+    const lane = this.#lanes[track]
+    const { reports, bye } = parseRtcp(bytes)
+    for (const report of lane ? reports : []) {
+      if (!lane) continue
+      lane.report = { report, atMs: arrivalMs }
+      this.#join?.report(lane.format.track, report)
+    }
+    return { bye }
+  }
+
+  /** Time goes by: packets that waited long enough for another. */
+  tick(nowMs: number): void {
+    for (const lane of this.#lanes) {
+      for (const received of lane.sequencer.release(nowMs)) this.#received(lane, received)
+    }
+  }
+
+  /** What a receiver report says of a track; undefined before its first packet. */
+  reception(track: number, nowMs: number): Reception | undefined {
+    const lane = this.#lanes[track]
+    const ssrc = lane?.sequencer.ssrc
+    if (!lane || ssrc === undefined) return undefined
+    const { sequencer, report } = lane
+    const since = {
+      ntpMiddle: report?.report.ntpMiddle ?? 0,
+      sinceReportMs: report ? nowMs - report.atMs : 0,
+    }
+    return { ssrc, highest: sequencer.highest, lost: sequencer.figures.lost, ...since }
+  }
+
+  /** Nothing more comes: the picture that was under way. */
+  end(): void {
+    for (const lane of this.#lanes) for (const unit of lane.depacketizer.end()) this.#unit(lane, unit)
+    const gap = this.#video?.end()
+    if (gap) this.#output.gap(gap)
+  }
+
+  #received(lane: Lane, received: Received): void {
+    for (const unit of lane.depacketizer.push(received)) this.#unit(lane, unit)
+  }
+
+  #unit({ format }: Lane, from: RtpUnit): void {
+    if (format.track === 'video') this.#picture(from)
+    else {
+      const unit = this.#sound?.take(from, this.#video?.epoch)
+      if (unit) this.#output.unit(unit)
+    }
+  }
+
+  #picture(from: RtpUnit): void {
+    const taken = this.#video?.take(from)
+    if (!taken) return
+    const { unit, gap, epochStarted, clockMs, stampMs } = taken
+    if (epochStarted) {
+      this.#join?.restart()
+      this.#sound?.restart()
+    }
+    const { arrivalMs, timeSource } = unit
+    this.#join?.picture({ clockMs, ptsMs: stampMs, arrivalMs, timeSource })
+    if (gap) this.#output.gap(gap)
+    this.#output.unit(unit)
+  }
+}
+
+type OnTimeline = { ptsMs(clockMs: number, arrivalMs: number): number | undefined; readonly epoch?: number }
+
+/** Sound without pictures makes its own timeline. */
+function aloneOn(timeline: Timeline, nextEpoch: () => number): OnTimeline {
+  let epoch = 0
+  return {
+    get epoch() {
+      return epoch
+    },
+    ptsMs: (deviceMs, arrivalMs) => {
+      const time = timeline.map({ deviceMs, arrivalMs })
+      if (time.epochStarted) epoch = nextEpoch()
+      return time.ptsMs
+    },
+  }
+}
+
+class Sound {
+  readonly #format: AudioFormat
+  readonly #clock: RtpClock
+  readonly #timeline: OnTimeline
+  readonly #frames: AudioClock
+
+  constructor(format: AudioFormat, clock: RtpClock, timeline: OnTimeline) {
+    this.#format = format
+    this.#clock = clock
+    this.#timeline = timeline
+    this.#frames = new AudioClock(format.config)
+  }
+
+  restart(): void {
+    this.#frames.restart()
+  }
+
+  take(
+    { timestamp, offset, parts, arrivalMs }: RtpUnit,
+    videoEpoch: number | undefined,
+  ): AccessUnit | undefined {
+    const [payload] = parts
+    const stampMs = this.#timeline.ptsMs(this.#clock.ms(timestamp, offset), arrivalMs)
+    if (!payload || payload.length === 0 || stampMs === undefined) return undefined
+    const { ptsMs } = this.#frames.next(stampMs)
+    const epoch = videoEpoch ?? this.#timeline.epoch ?? 0
+    const times = { dtsMs: ptsMs, ptsMs, arrivalMs, epoch, timeSource: 'device' } as const
+    const always = { track: 'audio', randomAccess: true, idr: false, config: this.#format.config } as const
+    return { ...always, nalUnits: [payload], sizeBytes: payload.length, ...times }
+  }
+}

@@ -15,6 +15,10 @@ import { fakeCommands } from './door-rig.ts'
 import { MediaClient } from './grpc-client.ts'
 
 type Options = {
+  /** How far the monotonic clock of the agent is ahead. */
+  aheadMs?: () => number
+  keyFrameWaitMs?: number
+  list?: Commands['streams']['list']
   commands?: Partial<Commands>
   openSource?: (uri: string, track?: string) => Promise<OpenedSource>
 }
@@ -24,8 +28,11 @@ export async function openGrpcRig(options: Options = {}) {
   const stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'edgereel-grpc-'))
   stack.defer(() => rm(directory, { recursive: true }))
-  const clock = systemClock
   const calls: string[] = []
+  const { aheadMs = () => 0, keyFrameWaitMs } = options
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs() }
+  const commands = fakeCommands(calls)
+  if (options.list) commands.streams.list = options.list
   const faults: unknown[] = []
   const latenciesMs: number[] = []
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
@@ -35,11 +42,12 @@ export async function openGrpcRig(options: Options = {}) {
   const links = createSignedPaths({ keyHex: file.record.linkKey, nms: { play: null, publish: null }, clock })
   const grpc = stack.use(
     await createGrpc({
-      commands: { ...fakeCommands(calls), ...options.commands },
+      commands: { ...commands, ...options.commands },
       findStream: (name) => hub.stream(name),
       ...(options.openSource && { openSource: options.openSource }),
       auth: createAuth({ tokens, links, file, clock, port: 0 }),
       clock,
+      ...(keyFrameWaitMs === undefined ? {} : { keyFrameWaitMs }),
       onHanded: (ms) => latenciesMs.push(ms),
       onFault: (error) => faults.push(error),
     }),
@@ -60,6 +68,8 @@ export async function openGrpcRig(options: Options = {}) {
           ? await MediaClient.open(`unix:${socketPath}`)
           : await MediaClient.open(`127.0.0.1:${port}`, { token: await token(role, stream) }),
       ),
+    stranger: async (token: string | undefined, address = `127.0.0.1:${port}`) =>
+      stack.use(await MediaClient.open(address, { token })),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

@@ -34,6 +34,7 @@ export type MediaServiceOptions = {
   /** From the arrival of a unit until it is with the connection. */
   onHanded: (latencyMs: number) => void
   onFault: (error: unknown) => void
+  keyFrameWaitMs?: number
 }
 
 export type GrpcFigures = {
@@ -129,9 +130,10 @@ export class MediaService {
     source: OpenedSource,
   ): void {
     const { figures } = this
-    const { encoder, clock, onHanded } = this.#options
+    const { encoder, clock, onHanded, keyFrameWaitMs } = this.#options
     const sending = new StreamCall({
       ...{ call, stream, track, encoder, clock, onHanded },
+      ...(keyFrameWaitMs === undefined ? {} : { keyFrameWaitMs }),
       onBytes: (sizeBytes) => {
         figures.bytes += sizeBytes
       },

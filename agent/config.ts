@@ -8,6 +8,7 @@ import { AppError } from '../shared/error.ts'
 import { forwardsPerStreamMax, hookUrlsMax } from '../shared/limits.ts'
 import { nearest } from '../shared/nearest.ts'
 import { hookActions } from './control/hook-body.ts'
+import { parseCameraUri } from './protocol/camera-uri.ts'
 import { parseRtmpUrl } from './protocol/rtmp/address.ts'
 
 const units: Record<string, number> = {
@@ -50,7 +51,17 @@ const rtmpUrl = z.string().superRefine((text, context) => {
   }
 })
 
+const cameraUri = z.string().superRefine((text, context) => {
+  try {
+    parseCameraUri(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: AppError.from(error).message }) // Without the credentials.
+  }
+})
+
 export const streamPolicy = z.strictObject({
+  /** A camera's address; absent for streams that are sent to us. */
+  source: cameraUri.optional(),
   ring: z.enum(['off', 'on-demand', 'always']).default('on-demand'),
   upload: z.enum(['recordings', 'always', 'never']).default('recordings'),
   /** Where the stream is pushed on to while it is there. */
@@ -82,6 +93,12 @@ const configSchema = z.strictObject({
   rtmp: z
     .strictObject({
       /** Absent: 1935, if it is free. Null: none. */
+      port: port.nullable().optional(),
+    })
+    .prefault({}),
+  grpc: z
+    .strictObject({
+      /** Absent: 38080, if it is free. Null: only the unix socket. */
       port: port.nullable().optional(),
     })
     .prefault({}),

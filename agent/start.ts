@@ -12,7 +12,9 @@ import { openAgentFile } from './control/agent-file.ts'
 import { allowedPhones } from './control/allowed-phones.ts'
 import { type Auth, createAuth } from './control/auth.ts'
 import { createCommands } from './control/commands.ts'
-import { eventCounters, registerFigures } from './control/figures.ts'
+import type { Commands } from './control/commands-port.ts'
+import { eventCounters, grpcFigures, registerFigures } from './control/figures.ts'
+import { createGrpc } from './control/grpc/grpc.ts'
 import { type LoopDelay, watchLoopDelay } from './control/health.ts'
 import { createHooks, type Hooks } from './control/hooks.ts'
 import { createApi } from './control/http.ts'
@@ -209,6 +211,7 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
     live,
     door: doorInfo(config, rtmp?.port),
   })
+  await openGrpc(stack, options, { ...parts, commands, auth })
   const health = { disk: () => ring.stats().alarm }
   const isLocal = config.cloud.api === 'local' && internalToken !== undefined
   const http = stack.use(
@@ -254,6 +257,35 @@ async function openRtmpDoor(
     if (config.rtmp.port !== undefined) throw cause
     say.rtmpOff(AppError.from(cause))
     return undefined
+  }
+}
+
+const grpcPort = 38080
+
+/** The socket always; the port as that of RTMP. */
+async function openGrpc(
+  stack: AsyncDisposableStack,
+  { data, config, clock, log }: AgentOptions,
+  { hub, times, metrics, commands, auth }: Live & { commands: Commands; auth: Auth },
+): Promise<void> {
+  const say = tell(log)
+  const grpc = stack.use(
+    await createGrpc({
+      ...{ commands, auth, clock },
+      findStream: (name) => hub.stream(name),
+      onHanded: (ms) => times.latency.observe(ms),
+      onFault: (error) => say.fault('a gRPC call failed', error),
+    }),
+  )
+  grpcFigures(metrics, grpc.figures)
+  await grpc.listenSocket(socketPath(data, 'edgereel'))
+  const { port = grpcPort } = config.grpc
+  if (port === null) return
+  try {
+    await grpc.listen({ host: config.http.lan ? '0.0.0.0' : '127.0.0.1', port })
+  } catch (cause) {
+    if (config.grpc.port !== undefined) throw cause
+    say.grpcOff(AppError.from(cause))
   }
 }
 

@@ -51,6 +51,8 @@ export function tell(log: Log) {
       log.warn('auth.nms: with one secret for both, whoever may watch may also publish')
     },
     rtmpOff: (error: AppError) => log.warn({ reason: error.message }, 'no RTMP: rtmp.port is not set'),
+    grpcOff: (error: AppError) =>
+      log.warn({ reason: error.message }, 'gRPC only on its socket: grpc.port is not set'),
     hook: (host: string, action: string, error: AppError) =>
       log.warn({ host, action, reason: error.message }, 'a hook was given up'),
     clock: (stepMs: number) => log.warn({ stepMs }, 'the clock of this machine was set'),

@@ -4,6 +4,7 @@ import type { DoorEvent } from '../listen/http.ts'
 import type { RtmpDoorEvent } from '../listen/rtmp.ts'
 import type { PlayFigures } from '../play/flv.ts'
 import type { ForwardStatus } from '../play/rtmp-forwards.ts'
+import type { GrpcFigures } from './grpc/media-service.ts'
 import type { LoopDelay } from './health.ts'
 import type { HookFigures } from './hook-queue.ts'
 import { publishersByKind } from './live-stats.ts'
@@ -193,6 +194,23 @@ function rtmpFigures(metrics: Metrics, rtmp: NonNullable<Sources['rtmp']>): void
   )
   metrics.counterOf('edgereel_rtmp_refused_units_total', 'Units of RTMP publishers that were refused', () =>
     byLabel('reason', Object.entries(rtmp().refused)),
+  )
+}
+
+/** Calls and open streams of gRPC clients. */
+export function grpcFigures(metrics: Metrics, figures: GrpcFigures): void {
+  metrics.gauge('edgereel_grpc_streams', 'Open streams of gRPC clients', () => figures.streams)
+  metrics.counterOf('edgereel_grpc_calls_total', 'Calls by the code of their answer', () =>
+    byLabel('code', Object.entries(figures.calls)),
+  )
+  metrics.counterOf('edgereel_grpc_bytes_total', 'Bytes of media handed to gRPC clients', () => figures.bytes)
+  metrics.counterOf(
+    'edgereel_grpc_dropped_units_total',
+    'Pictures and audio frames that slow gRPC clients missed',
+    () => figures.droppedUnits,
+  )
+  metrics.counterOf('edgereel_grpc_ended_total', 'Open streams of gRPC clients that ended, by reason', () =>
+    byLabel('reason', Object.entries(figures.ended)),
   )
 }
 

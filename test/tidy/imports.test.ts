@@ -69,6 +69,9 @@ test.each([
   ['esbuild', 'web/'],
   ['commander', /^agent\/cli/],
   ['pino', 'shared/node/'],
+  ['@grpc/grpc-js', 'agent/control/grpc/'],
+  ['@grpc/proto-loader', 'agent/control/grpc/'],
+  ['grpc-health-check', 'agent/control/grpc/'],
 ])('%s is imported in one place', (library, home) => {
   const outside = (m: Module) => (typeof home === 'string' ? !m.path.startsWith(home) : !home.test(m.path))
   expect(

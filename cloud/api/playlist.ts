@@ -2,18 +2,18 @@ import { segmentName } from '../../shared/contract/segment.ts'
 import type { SegmentRow } from '../rows/segment.ts'
 
 /**
- * HLS (RFC 8216) of a stream's segments as they lie in the archive: fragmented MP4s, each with its own
- * initialisation section (EXT-X-MAP is the first `initBytes` of the file) and with t = 0 at its own first picture.
- * So each is a discontinuity (RFC 8216, 4.3.2.3): a player puts it behind the one before, and learns the true time
- * from EXT-X-PROGRAM-DATE-TIME. `urlOf` gives an address relative to the playlist, which redirects to a fresh one:
- * the playlist itself never expires.
+ * HLS (RFC 8216) of a stream's segments as they lie in the archive: fragmented MP4s whose media times follow each
+ * other within an epoch. A run of such segments has one initialisation section, a byte range of its first file; a
+ * discontinuity stands where the epoch, the codec configuration or the tracks change, and at a gap, so that a
+ * player goes on behind it and learns the true time from EXT-X-PROGRAM-DATE-TIME. `urlOf` gives an address
+ * relative to the playlist, which redirects to a fresh one: the playlist itself never expires.
  */
 export function hlsPlaylist(
   segments: readonly SegmentRow[],
   options: { closed: boolean; urlOf: (segment: string) => string },
 ): string {
-  const shown = segments.filter((row) => row.media && row.video)
-  const longestS = Math.max(1, ...shown.map((row) => (row.media?.durationMs ?? 0) / 1000))
+  const shown = segments.filter(isShown)
+  const longestS = Math.max(1, ...shown.map((row) => row.media.durationMs / 1000))
   const lines = [
     '#EXTM3U',
     '#EXT-X-VERSION:7',
@@ -22,21 +22,46 @@ export function hlsPlaylist(
     `#EXT-X-PLAYLIST-TYPE:${options.closed ? 'VOD' : 'EVENT'}`,
   ]
   if (!shown.some((row) => row.continues)) lines.push('#EXT-X-INDEPENDENT-SEGMENTS')
-  for (const [i, row] of shown.entries()) {
-    if (i > 0) lines.push('#EXT-X-DISCONTINUITY')
-    lines.push(...segmentLines(row, options.urlOf(segmentName(row))))
+  let before: Shown | undefined
+  for (const row of shown) {
+    const url = options.urlOf(segmentName(row))
+    if (!before || !follows(before, row)) {
+      if (before) lines.push('#EXT-X-DISCONTINUITY')
+      const { offset, sizeBytes } = row.media.map
+      lines.push(`#EXT-X-MAP:URI="${url}",BYTERANGE="${sizeBytes}@${offset}"`)
+    }
+    lines.push(...segmentLines(row, url))
+    before = row
   }
   if (options.closed) lines.push('#EXT-X-ENDLIST')
   return `${lines.join('\n')}\n`
 }
 
-function segmentLines(row: SegmentRow, url: string): string[] {
-  const { initBytes = 0, sizeBytes = 0, durationMs = 0 } = row.media ?? {}
+type Shown = SegmentRow & { media: NonNullable<SegmentRow['media']> }
+
+function isShown(row: SegmentRow): row is Shown {
+  return row.media !== undefined && row.video !== undefined
+}
+
+/** The media times of `row` go on where those of `before` end. */
+function follows(before: Shown, row: Shown): boolean {
+  return (
+    before.media.continuous &&
+    row.media.continuous &&
+    before.epoch === row.epoch &&
+    before.seq + 1 === row.seq &&
+    before.config === row.config &&
+    before.media.audio === row.media.audio &&
+    row.gapBefore === undefined
+  )
+}
+
+function segmentLines(row: Shown, url: string): string[] {
+  const { headerBytes, sizeBytes, durationMs } = row.media
   return [
-    `#EXT-X-MAP:URI="${url}",BYTERANGE="${initBytes}@0"`,
     `#EXT-X-PROGRAM-DATE-TIME:${new Date(row.from).toISOString()}`,
     `#EXTINF:${Math.max(0.001, durationMs / 1000).toFixed(3)},`,
-    `#EXT-X-BYTERANGE:${sizeBytes - initBytes}@${initBytes}`,
+    `#EXT-X-BYTERANGE:${sizeBytes - headerBytes}@${headerBytes}`,
     url,
   ]
 }

@@ -1,10 +1,10 @@
 import type { Manifest } from '../../shared/contract/segment.ts'
 import type { ParsedIndex } from '../../shared/media/index.ts'
 import { shownRange } from '../../shared/media/mp4/edit.ts'
-import { type FragmentOptions, planFragments } from '../../shared/media/mp4/fragments.ts'
 import { appendIndex } from '../../shared/media/mp4/from-index.ts'
 import { type MoviePlan, type MovieTrack, planMovie } from '../../shared/media/mp4/movie.ts'
 import { SampleTable } from '../../shared/media/mp4/sample-table.ts'
+import { appendArchived } from '../../shared/media/mp4/segment.ts'
 import type { ObjectStore } from '../ports.ts'
 import type { SegmentRow } from '../rows/segment.ts'
 import type { Part } from './export-parts.ts'
@@ -86,7 +86,8 @@ function appendSegment(
     } else if (segment.media) {
       sourceKeys.push(segment.media.key)
       const isDuplicate = follows ? duplicateSamples(index, track.track, skip) : []
-      appendArchived(table, segmentMovie(of, index, archived, skip), { track: place, source, isDuplicate })
+      const omit = (sample: number) => isDuplicate[sample] === true
+      appendArchived(table, segmentMovie(of, index, archived, skip), { track: place, source, omit })
     }
   }
 }
@@ -112,34 +113,6 @@ function duplicateSamples(
     if (isSample) flags.push(records.isDuplicate(i))
   }
   return flags
-}
-
-/** Where the samples lie in the archived MP4: its layout is a function of the index, so nothing of it is parsed. */
-function appendArchived(
-  into: SampleTable,
-  movie: FragmentOptions,
-  from: { track: number; source: number; isDuplicate: readonly boolean[] },
-): void {
-  into.from(from.source, 'raw')
-  for (const fragment of planFragments(movie).fragments) {
-    let offset = fragment.offset + fragment.header.length
-    for (const read of fragment.reads) {
-      const samples = movie.tracks[read.track]?.samples
-      for (let i = read.firstSample; samples && i < read.firstSample + read.samples; i += 1) {
-        const sizeBytes = samples.sizeBytes(i)
-        if (read.track === from.track && !from.isDuplicate[i]) {
-          into.push({
-            dtsMs: samples.dtsMs(i),
-            ptsMs: samples.ptsMs(i),
-            sizeBytes,
-            offset,
-            sync: samples.isSync(i),
-          })
-        }
-        offset += sizeBytes
-      }
-    }
-  }
 }
 
 /** At most one body is open for each track: the sources of a track follow each other. */

@@ -3,7 +3,7 @@ import { keys, type Manifest, type SegmentId, segmentName } from '../../shared/c
 import { AppError } from '../../shared/error.ts'
 import { rawKeepMs } from '../../shared/limits.ts'
 import type { ParsedIndex } from '../../shared/media/index.ts'
-import { type FragmentedPlan, planFragments } from '../../shared/media/mp4/fragments.ts'
+import { planSegment, type SegmentPlan } from '../../shared/media/mp4/segment.ts'
 import type { ObjectStore, Row } from '../ports.ts'
 import { changeRow } from '../rows/change-row.ts'
 import { freshJob } from '../rows/job-state.ts'
@@ -54,7 +54,7 @@ async function mux(
   const tracks = rawTracks(of, index)
   const { plan, stored, damaged } = await writeChecked({ of, index, tracks }, store, signal)
   return {
-    media: { key: keys.media(of), ...stored, initBytes: plan.init.length, ...mediaFacts(plan, tracks) },
+    media: { key: keys.media(of), ...stored, ...mediaFacts(plan, tracks) },
     config: configHash(index),
     damagedUnits: damaged.size,
     damagedRecords: [...damaged],
@@ -65,7 +65,7 @@ async function mux(
 }
 
 type Segment = { of: Manifest; index: ParsedIndex; tracks: readonly RawTrack[] }
-type Written = { plan: FragmentedPlan; stored: { sizeBytes: number; sha256: string }; damaged: Set<number> }
+type Written = { plan: SegmentPlan; stored: { sizeBytes: number; sha256: string }; damaged: Set<number> }
 
 /**
  * Every unit is compared with its checksum as it is copied: one pass over the bytes. Only when one does not
@@ -100,7 +100,7 @@ async function writeMovie(
 ) {
   const chosen = movieTracks(tracks)
   const movie = segmentMovie(of, index, chosen, skip)
-  const plan = planFragments(movie)
+  const plan = planSegment(movie)
   await using readers = new AsyncDisposableStack()
   const sources = chosen.map((track) => readers.use(new RangeReader(store, track.key)))
   const readerOf = (source: number) => sourceOf(sources, source)
@@ -119,16 +119,18 @@ function configHash({ header }: ParsedIndex): string {
     .digest('hex')
 }
 
-function mediaFacts(plan: FragmentedPlan, tracks: readonly RawTrack[]) {
-  return { durationMs: plan.durationMs, audio: movieTracks(tracks).some(({ track }) => track === 'audio') }
+function mediaFacts(plan: SegmentPlan, tracks: readonly RawTrack[]) {
+  const { header, map, continuous, durationMs } = plan
+  const audio = movieTracks(tracks).some(({ track }) => track === 'audio')
+  return { headerBytes: header.length, map, continuous, durationMs, audio }
 }
 
 async function* movieBytes(
-  plan: FragmentedPlan,
+  plan: SegmentPlan,
   from: Parameters<typeof mediaBytes>[0],
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  yield plan.init
+  yield plan.header
   for (const fragment of plan.fragments) {
     yield fragment.header
     yield* mediaBytes(from, fragment.reads, { check: true, signal })

@@ -45,13 +45,19 @@ export const segmentRow = jobState.extend({
   gapBefore: gap.optional(),
   /** The manifest's and those that the mux found (units whose bytes do not match their checksum). */
   gaps: z.array(gap),
-  /** The MP4; `initBytes` is for EXT-X-MAP, `durationMs` of what is shown, `audio`: the sound is in it. */
+  /**
+   * The MP4. Its fragments begin behind `headerBytes`; `map` is the byte range for EXT-X-MAP. `continuous`: its
+   * media times follow those of the segments of its epoch that are so, too. `durationMs` of what is shown;
+   * `audio`: the sound is in it.
+   */
   media: z
     .looseObject({
       key: z.string(),
       sizeBytes: z.number(),
       sha256: z.string(),
-      initBytes: z.number(),
+      headerBytes: z.number(),
+      map: z.object({ offset: z.number(), sizeBytes: z.number() }),
+      continuous: z.boolean(),
       durationMs: z.number(),
       audio: z.boolean(),
     })

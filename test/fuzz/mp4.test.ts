@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { VideoConfig } from '../../shared/media/access-unit.ts'
-import { planFragments } from '../../shared/media/mp4/fragments.ts'
 import { planMovie } from '../../shared/media/mp4/movie.ts'
-import { rawTrack, readByMediabunny, writeFragments, writeMovie } from '../support/movie-judges.ts'
+import { planSegment } from '../../shared/media/mp4/segment.ts'
+import { rawTrack, readByMediabunny, writeMovie, writeSegment } from '../support/movie-judges.ts'
 
 const config: VideoConfig = {
   track: 'video',
@@ -48,7 +48,7 @@ test('any stamps, either form: every picture at exactly its time', async () => {
         const expected = samples.map((sample) => sample.ptsMs - fromMs)
         const tracks = [rawTrack(config, samples)]
         const movie = writeMovie(tracks, planMovie({ tracks, fromMs, createdWallMs: 0 }))
-        const segment = writeFragments(tracks, planFragments({ tracks, originMs: fromMs, createdWallMs: 0 }))
+        const segment = writeSegment(tracks, planSegment({ tracks, originMs: fromMs, createdWallMs: 0 }))
         for (const file of [movie, segment]) {
           const read = await readByMediabunny(file, 'video')
           expect(read.map((packet) => Math.round(packet.ptsMs))).toEqual(expected)

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { ALL_FORMATS, BufferSource, EncodedPacketSink, Input } from 'mediabunny'
 import { adtsHeader } from '../../shared/media/aac.ts'
 import type { CodecConfig } from '../../shared/media/access-unit.ts'
-import type { FragmentedPlan } from '../../shared/media/mp4/fragments.ts'
+import type { Fragment } from '../../shared/media/mp4/fragment.ts'
 import type { MoviePlan, MovieTrack } from '../../shared/media/mp4/movie.ts'
 import { type MovieRead, toMovieBytes } from '../../shared/media/mp4/reads.ts'
 import { SampleTable } from '../../shared/media/mp4/sample-table.ts'
+import type { SegmentPlan } from '../../shared/media/mp4/segment.ts'
 import type { SourceSample } from './movie-source.ts'
 
 /** A track together with its raw file, as the ring writes it. */
@@ -43,12 +44,17 @@ export function writeMovie(tracks: readonly RawTrack[], plan: MoviePlan): Buffer
   return Buffer.concat([plan.header, ...[...plan.reads()].map((read) => readBytes(tracks, read))])
 }
 
-export function writeFragments(tracks: readonly RawTrack[], plan: FragmentedPlan): Buffer {
-  const parts = plan.fragments.flatMap((fragment) => [
-    fragment.header,
-    ...fragment.reads.map((read) => readBytes(tracks, read)),
-  ])
-  return Buffer.concat([plan.init, ...parts])
+export function writeFragments(tracks: readonly RawTrack[], fragments: readonly Fragment[]): Buffer {
+  return Buffer.concat(
+    fragments.flatMap((fragment) => [
+      fragment.header,
+      ...fragment.reads.map((read) => readBytes(tracks, read)),
+    ]),
+  )
+}
+
+export function writeSegment(tracks: readonly RawTrack[], plan: SegmentPlan): Buffer {
+  return Buffer.concat([plan.header, writeFragments(tracks, plan.fragments)])
 }
 
 export type JudgedPacket = { ptsMs: number; dtsMs: number; sizeBytes: number; key: boolean; discard: boolean }

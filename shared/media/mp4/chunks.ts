@@ -7,13 +7,17 @@ const chunkMs = 1000
 
 export type ChunkedTrack = { track: number; table: SampleTable; timing: TrackTiming }
 
-/** Samples `first` … `end` − 1 of one track, consecutive in the file. `of` is the place in the list of tracks. */
-export type Chunk = { of: number; first: number; end: number; bytes: number }
+/**
+ * Samples `first` … `end` − 1 of one track, consecutive in the file. `of` is the place in the list of tracks,
+ * `offset` counts from the first byte of the media.
+ */
+export type Chunk = { of: number; first: number; end: number; offset: number }
 
 /** All chunks in file order. */
 export function chunkTracks(tracks: readonly ChunkedTrack[]): Chunk[] {
   const chunks: Chunk[] = []
   const next = tracks.map(({ timing }) => timing.first)
+  let offset = 0
   const startMs = Math.min(...tracks.map(({ table, timing }) => table.dtsMs(timing.first)))
   const windowOf = ({ table, timing }: ChunkedTrack, i: number) =>
     i < timing.end ? Math.floor((table.dtsMs(i) - startMs) / chunkMs) : Number.POSITIVE_INFINITY
@@ -23,9 +27,9 @@ export function chunkTracks(tracks: readonly ChunkedTrack[]): Chunk[] {
     for (const [of, track] of tracks.entries()) {
       const first = next[of] ?? 0
       let end = first
-      let bytes = 0
-      for (; windowOf(track, end) <= window; end += 1) bytes += track.table.sizeBytes(end)
-      if (end > first) chunks.push({ of, first, end, bytes })
+      const start = offset
+      for (; windowOf(track, end) <= window; end += 1) offset += track.table.sizeBytes(end)
+      if (end > first) chunks.push({ of, first, end, offset: start })
       next[of] = end
     }
   }

@@ -8,12 +8,11 @@ export type Fragment = {
   /** `moof` and the head of `mdat`; behind it the bytes of `reads`, each through `toMovieBytes`. */
   header: Uint8Array
   reads: MovieRead[]
-  /** Byte range in the file. */
+  /** Byte range; `offset` counts from the first fragment. */
   offset: number
   sizeBytes: number
-  /** First picture shown and end of the last, relative to the origin. */
-  startMs: number
-  endMs: number
+  /** The samples of each track, in file order; `offset` counts from the first fragment. */
+  runs: { track: number; first: number; end: number; offset: number }[]
   /** It begins with a random access point. */
   sync: boolean
 }
@@ -44,32 +43,30 @@ export function buildFragment(options: {
   tracks: readonly FragmentTrack[]
   ends: readonly number[]
   offset: number
-  originMs: number
   sync: boolean
 }): Fragment {
-  const { tracks, ends, offset, originMs } = options
+  const { tracks, ends, offset } = options
   const reads: MovieRead[] = []
   const trafs: { box: Uint8Array[]; dataOffset: Uint8Array; bytes: number }[] = []
-  let startMs = Number.POSITIVE_INFINITY
-  let endMs = Number.NEGATIVE_INFINITY
+  const runs: Fragment['runs'] = []
   for (const [i, track] of tracks.entries()) {
     const end = ends[i] ?? track.next
     if (end <= track.next) continue
-    const shown = shownTimes(track, end)
-    startMs = Math.min(startMs, shown.fromMs - originMs)
-    endMs = Math.max(endMs, shown.toMs - originMs)
+    runs.push({ track: track.track, first: track.next, end, offset: 0 })
     trafs.push(trackFragment(track, end))
     reads.push(...track.cursor.until(end))
   }
   const moof = box('moof', fullBox('mfhd', 0, 0, u32(options.sequence)), ...trafs.map((traf) => traf.box))
   const moofBytes = partsBytes(moof)
   let at = moofBytes + 8
-  for (const { dataOffset, bytes } of trafs) {
+  for (const [i, { dataOffset, bytes }] of trafs.entries()) {
     dataOffset.set(u32(at))
+    const run = runs[i]
+    if (run) run.offset = offset + at
     at += bytes
   }
   const header = join(moof, u32(at - moofBytes), text('mdat'))
-  return { header, reads, offset, sizeBytes: at, startMs, endMs, sync: options.sync }
+  return { header, reads, offset, sizeBytes: at, runs, sync: options.sync }
 }
 
 /** A `traf` of the samples up to `end`; its data offset is filled in when the size of the `moof` is known. */
@@ -116,19 +113,4 @@ function trackFragment(
     ),
   )
   return { box: flatten(traf), dataOffset, bytes }
-}
-
-/** When the samples from `next` up to `end` are shown, timeline ms. */
-export function shownTimes(
-  { table, timing, next }: FragmentTrack,
-  end: number,
-): { fromMs: number; toMs: number } {
-  let fromMs = Number.POSITIVE_INFINITY
-  let toMs = Number.NEGATIVE_INFINITY
-  for (let i = next; i < end; i += 1) {
-    const ptsMs = table.ptsMs(i)
-    fromMs = Math.min(fromMs, ptsMs)
-    toMs = Math.max(toMs, ptsMs + Math.round(((timing.durations[i] ?? 0) * 1000) / timing.timescale))
-  }
-  return { fromMs, toMs }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { appendArchived, planFragments } from '../../../../../shared/media/mp4/fragments.ts'
+import { planFragments } from '../../../../../shared/media/mp4/fragments.ts'
 import { planMovie } from '../../../../../shared/media/mp4/movie.ts'
 import { SampleTable } from '../../../../../shared/media/mp4/sample-table.ts'
+import { appendArchived, planSegment } from '../../../../../shared/media/mp4/segment.ts'
 import {
   decodePictures,
   decodeSound,
@@ -12,6 +13,7 @@ import {
   readByMediabunny,
   writeFragments,
   writeMovie,
+  writeSegment,
 } from '../../../../support/movie-judges.ts'
 import { type MovieSource, movieSourceOf, realMovies } from '../../../../support/movie-source.ts'
 
@@ -21,21 +23,27 @@ function tracksOf(source: MovieSource): RawTrack[] {
   )
 }
 
-/** The first picture shown, as a manifest's `from`; and an origin well before it, as of a whole epoch. */
-const origins: [string, (source: MovieSource) => number][] = [
-  ['its first picture', (source) => Math.min(...source.video.samples.map((sample) => sample.ptsMs))],
-  ['an hour before', () => -3_600_000],
+const firstShown = (source: MovieSource) => Math.min(...source.video.samples.map((sample) => sample.ptsMs))
+
+/** The first picture shown, as a manifest's `from`; with the media time of a whole epoch; and an origin before it. */
+const origins: [string, (source: MovieSource) => number, number | undefined][] = [
+  ['its first picture', firstShown, undefined],
+  ['its first picture, media time from an hour before', firstShown, -3_600_000],
+  ['its first picture, media time from 20 days before', firstShown, -20 * 86_400_000],
+  ['an hour before', () => -3_600_000, undefined],
 ]
 
 describe.skipIf(realMovies.length === 0).each(origins)(
   'segments of real recordings, origin %s',
-  (_origin, originOf) => {
+  (_origin, originOf, baseMs) => {
     test.each(realMovies)('%s: one fragment per GOP, every unit at its time', async (_name, path) => {
       const source = movieSourceOf(path)
       const originMs = originOf(source)
       const tracks = tracksOf(source)
-      const plan = planFragments({ tracks, originMs, createdWallMs: 1_763_616_224_000 })
-      const bytes = writeFragments(tracks, plan)
+      const base = baseMs !== undefined && { baseMs }
+      const plan = planSegment({ tracks, originMs, createdWallMs: 1_763_616_224_000, ...base })
+      expect(plan.continuous).toBe(baseMs !== undefined)
+      const bytes = writeSegment(tracks, plan)
       const sent = source.video.samples
 
       expect(bytes.length).toBe(plan.totalBytes)
@@ -58,11 +66,11 @@ describe.skipIf(realMovies.length === 0).each(origins)(
 
       if (!source.audio) return
       expect(decodeSound(bytes)).toBe('')
+      const sounds = source.audio.samples.filter((sample) => sample.ptsMs >= originMs)
       for (const packets of [probePackets(bytes, 'a'), await readByMediabunny(bytes, 'audio')]) {
-        expect(packets).toHaveLength(source.audio.samples.length)
-        for (const [i, packet] of packets.entries()) {
-          expect(Math.abs(packet.ptsMs - ((source.audio.samples[i]?.ptsMs ?? 0) - originMs))).toBeLessThan(2)
-        }
+        expect(packets).toHaveLength(sounds.length)
+        for (const [i, packet] of packets.entries())
+          expect(Math.abs(packet.ptsMs - ((sounds[i]?.ptsMs ?? 0) - originMs))).toBeLessThan(2)
       }
     })
   },
@@ -73,30 +81,58 @@ describe.skipIf(realMovies.length === 0)('a segment', () => {
 
   test('each fragment is a byte range that plays behind the init segment', () => {
     const tracks = tracksOf(movieSourceOf(path))
-    const plan = planFragments({ tracks, originMs: 0, createdWallMs: 0 })
-    const bytes = writeFragments(tracks, plan)
-    for (const { offset, sizeBytes, startMs, endMs } of plan.fragments) {
+    const plan = planFragments({ tracks, createdWallMs: 0 })
+    const bytes = writeFragments(tracks, plan.fragments)
+    expect(bytes.length).toBe(plan.mediaBytes)
+    let pictures = 0
+    for (const { offset, sizeBytes } of plan.fragments) {
       expect(bytes.toString('latin1', offset + 4, offset + 8)).toBe('moof')
       const alone = Buffer.concat([plan.init, bytes.subarray(offset, offset + sizeBytes)])
-      const stamps = probePackets(alone, 'v').map((packet) => packet.ptsMs)
-      expect(Math.round(Math.min(...stamps))).toBeGreaterThanOrEqual(startMs)
-      expect(Math.round(Math.max(...stamps))).toBeLessThan(endMs)
+      const packets = probePackets(alone, 'v')
+      expect(packets[0]?.key).toBe(true)
+      pictures += packets.length
     }
-    expect(bytes.toString('latin1', plan.init.length + 4, plan.init.length + 8)).toBe('moof')
+    expect(pictures).toBe(tracks[0]?.samples.length)
   })
 
-  test('the length of the whole stands in its head', () => {
+  test('played through its map has the times of its epoch', () => {
+    const sent = movieSourceOf(path)
+    const tracks = tracksOf(sent)
+    const baseMs = -7_200_000
+    const plan = planSegment({ tracks, originMs: 0, baseMs, createdWallMs: 0 })
+    const bytes = writeSegment(tracks, plan)
+    const map = bytes.subarray(plan.map.offset, plan.map.offset + plan.map.sizeBytes)
+    const media = Buffer.concat([map, bytes.subarray(plan.header.length)])
+    expect(probePackets(media, 'v').map(({ ptsMs }) => Math.round(ptsMs))).toEqual(
+      sent.video.samples.map(({ ptsMs }) => ptsMs - baseMs),
+    )
+    const sound = probePackets(media, 'a')[0]?.ptsMs ?? 0
+    expect(Math.abs(sound - ((sent.audio?.samples[0]?.ptsMs ?? 0) - baseMs))).toBeLessThan(2)
+    expect(decodePictures(media).complaints).toBe('')
+  })
+
+  test.each([
+    ['behind its first picture', 40_000],
+    ['of another age', -400 * 86_400_000],
+  ])('with a beginning of media time %s begins by itself', (_name, baseMs) => {
     const tracks = tracksOf(movieSourceOf(path))
-    const plan = planFragments({ tracks, originMs: 0, createdWallMs: 0 })
-    const { format } = probeStreams(writeFragments(tracks, plan))
-    expect(Math.abs(Number(format.duration) * 1000 - plan.durationMs)).toBeLessThan(100)
+    expect(planFragments({ tracks, baseMs, createdWallMs: 0 }).continuous).toBe(false)
+  })
+
+  test('has the length of what it shows, sound and picture alike', () => {
+    const source = movieSourceOf(path)
+    const tracks = tracksOf(source)
+    const originMs = firstShown(source)
+    const plan = planSegment({ tracks, originMs, baseMs: -7_200_000, createdWallMs: 0 })
+    const { format, streams } = probeStreams(writeSegment(tracks, plan))
+    expect(Math.abs(Number(format.duration) * 1000 - plan.durationMs)).toBeLessThan(50)
+    for (const stream of streams) expect(Math.abs(Number(stream.start_time))).toBeLessThan(0.05)
   })
 
   test('that continues in mid-GOP begins with a fragment without access point', () => {
     const { video } = movieSourceOf(path)
     const plan = planFragments({
       tracks: [rawTrack(video.config, video.samples.slice(5))],
-      originMs: 0,
       createdWallMs: 0,
     })
     expect(plan.fragments[0]?.sync).toBe(false)
@@ -107,18 +143,17 @@ describe.skipIf(realMovies.length === 0)('a segment', () => {
     const { audio } = movieSourceOf(path)
     if (!audio) throw new Error('no sound')
     const tracks = [rawTrack(audio.config, audio.samples)]
-    const plan = planFragments({ tracks, originMs: 0, createdWallMs: 0 })
+    const plan = planSegment({ tracks, originMs: 0, createdWallMs: 0 })
     expect(plan.fragments.length).toBeGreaterThanOrEqual(9)
     expect(plan.fragments.length).toBeLessThanOrEqual(11)
-    expect(decodeSound(writeFragments(tracks, plan))).toBe('')
+    expect(decodeSound(writeSegment(tracks, plan))).toBe('')
   })
 
   test('in the archive is read again by an export, byte for byte', () => {
     const source = movieSourceOf(path)
     const tracks = tracksOf(source)
     const options = { tracks, originMs: 0, createdWallMs: 0 }
-    const plan = planFragments(options)
-    const archive = writeFragments(tracks, plan)
+    const archive = writeSegment(tracks, planSegment(options))
     const archived = tracks.map((track, i): RawTrack => {
       const samples = new SampleTable()
       appendArchived(samples, options, { track: i, source: 0 })
@@ -136,7 +171,7 @@ describe.skipIf(realMovies.length === 0)('a segment', () => {
 })
 
 test('a segment without a unit is refused', () => {
-  expect(() => planFragments({ tracks: [], originMs: 0, createdWallMs: 0 })).toThrow(
+  expect(() => planSegment({ tracks: [], originMs: 0, createdWallMs: 0 })).toThrow(
     expect.objectContaining({ kind: 'InvalidArgument' }),
   )
 })

@@ -6,8 +6,8 @@ import { parseAvcC, parseHvcC } from '../../../../../shared/media/codec-config.t
 import { FlvParser } from '../../../../../shared/media/flv.ts'
 import { parseFlvAudio } from '../../../../../shared/media/flv-audio.ts'
 import { parseFlvVideo } from '../../../../../shared/media/flv-video.ts'
-import { planFragments } from '../../../../../shared/media/mp4/fragments.ts'
 import { planMovie } from '../../../../../shared/media/mp4/movie.ts'
+import { planSegment } from '../../../../../shared/media/mp4/segment.ts'
 import { joinAnnexB, splitLengthPrefixed } from '../../../../../shared/media/nal.ts'
 import {
   decodePictures,
@@ -15,8 +15,8 @@ import {
   probePackets,
   probeStreams,
   rawTrack,
-  writeFragments,
   writeMovie,
+  writeSegment,
 } from '../../../../support/movie-judges.ts'
 import type { SourceSample } from '../../../../support/movie-source.ts'
 import { hasProgram, sharedPath } from '../../../../support/shared-data.ts'
@@ -69,7 +69,7 @@ describe.skipIf(!judged || !sharedPath('data', 'flv'))('FLV → both forms of MP
     const sent = source.video.samples
     const fromMs = Math.min(...sent.map((sample) => sample.ptsMs))
     const movie = writeMovie(tracks, planMovie({ tracks, fromMs, createdWallMs: 0 }))
-    const segment = writeFragments(tracks, planFragments({ tracks, originMs: fromMs, createdWallMs: 0 }))
+    const segment = writeSegment(tracks, planSegment({ tracks, originMs: fromMs, createdWallMs: 0 }))
     for (const file of [movie, segment]) {
       expect(probeStreams(file).streams[0]).toMatchObject({ codec_name: codec, codec_tag_string: entry })
       expect(probePackets(file, 'v').map((packet) => Math.round(packet.ptsMs))).toEqual(

@@ -10,6 +10,7 @@ import { createOutput, type Output } from './cli/output.ts'
 import { phonesStart, phonesStop, recordStart, recordStop, status, streams } from './cli/record.ts'
 import { findServer, type Server, type ServerOptions } from './cli/server.ts'
 import { type SimOptions, simulatePhone, simulateRtmp } from './cli/sim.ts'
+import { snapshot } from './cli/snapshot.ts'
 import { createLink, createToken, listTokens, revokeToken } from './cli/token.ts'
 import { type UpOptions, up } from './cli/up.ts'
 import { errorSentence, inLanguage } from './cli/words.ts'
@@ -104,6 +105,10 @@ function addAgentCommands(): void {
     .option('--title <text>')
     .action(served(recordStart))
   client(record, 'stop <id>', 'ends a recording', '结束录像').action(served(recordStop))
+  client(program, 'snapshot <name>', 'a still, JPEG', '截图（JPEG）')
+    .option('-o, --output <file>', 'where to; - is stdout')
+    .option('--at <time>', 'of the picture nearest to it: ISO 8601, ms since the epoch, or -30s')
+    .action(served(snapshot))
   const phones = program
     .command('phones')
     .description(inLanguage({ en: 'starts and stops all phones', zh: '开始和停止所有手机' }))

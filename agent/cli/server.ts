@@ -13,7 +13,7 @@ export type Server = {
   /** JSON in, JSON out. Errors are AppError with the server's own sentence. */
   call<Answer>(method: string, path: string, body?: unknown): Promise<Answer>
   /** The response itself, redirects followed, for downloads. */
-  fetch(path: string): Promise<Response>
+  fetch(path: string, request?: { method: string; body: unknown }): Promise<Response>
 }
 
 const requestTimeoutMs = 60_000 // The longest answer is `phones start`, which waits for every phone.
@@ -28,7 +28,7 @@ export async function findServer(options: ServerOptions): Promise<Server> {
   return {
     base,
     call: (method, path, body) => call(base, headers, method, path, body),
-    fetch: (path) => request(new URL(path, base), { headers }),
+    fetch: (path, asked) => request(new URL(path, base), asked ? sending(headers, asked) : { headers }),
   }
 }
 
@@ -62,6 +62,10 @@ async function call<Answer>(
   })
   const text = await response.text()
   return (text ? parseJson(text, base) : undefined) as Answer
+}
+
+function sending(headers: Record<string, string>, { method, body }: { method: string; body: unknown }) {
+  return { method, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) }
 }
 
 async function request(url: URL, init: RequestInit): Promise<Response> {

@@ -27,6 +27,8 @@ export type SnapshotRequest = {
   stream: string
   /** Wall ms. Absent: now. */
   at?: number
+  /** A picture of the stream, also where the camera would make a still itself. */
+  ownPicture?: boolean
 }
 export type Snapshot = {
   jpeg: Uint8Array

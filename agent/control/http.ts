@@ -12,6 +12,7 @@ import type { Metrics } from './metrics.ts'
 import { type OpenApiPaths, openApiDocument } from './openapi.ts'
 import type { RequestContext, Route } from './route.ts'
 import type { SignedPaths } from './signed-path.ts'
+import { snapshotRoutes } from './snapshot-routes.ts'
 import type { Tokens } from './tokens.ts'
 
 export type ApiOptions = {
@@ -33,7 +34,12 @@ type Env = { Bindings: RequestContext }
 /** The agent's API as a function: the same under `node:http` and in tests. It throws `AppError`; the door answers it. */
 export function createApi(options: ApiOptions): AgentApi {
   const { commands, links, clock } = options
-  const routes = [...commandRoutes(commands, clock), ...linkRoutes(links, clock), ...doorRoutes(options)]
+  const routes = [
+    ...commandRoutes(commands, clock),
+    ...snapshotRoutes(commands, clock),
+    ...linkRoutes(links, clock),
+    ...doorRoutes(options),
+  ]
   const app = new Hono<Env>()
   for (const route of routes) {
     app.on(route.method.toUpperCase(), honoPath(route.path), (context) => run(route, context))

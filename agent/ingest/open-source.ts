@@ -1,9 +1,11 @@
 import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import type { CameraTrack } from '../protocol/camera-track.ts'
 import { type CameraUri, parseCameraUri } from '../protocol/camera-uri.ts'
 import type { CameraGuard } from './camera-guard.ts'
 import { rtspSource } from './rtsp.ts'
 import type { PulledSource } from './source.ts'
+import { vendorStill } from './vendor-still.ts'
 
 /** Makes the source of one kind of address; undefined when it is none of its own. */
 export type SourceMaker = (uri: CameraUri) => PulledSource | undefined
@@ -15,10 +17,13 @@ export type SourceMaker = (uri: CameraUri) => PulledSource | undefined
 export function sourceOpener(
   parts: { guard: Pick<CameraGuard, 'resolve'>; clock: Clock },
   others: readonly SourceMaker[] = [],
-): (text: string) => PulledSource {
-  return (text) => {
-    const uri = parseCameraUri(text)
-    if (uri.rtspUrl !== undefined) return rtspSource({ ...parts, uri, udp: /#udp$/i.test(text.trim()) })
+): (text: string, track?: CameraTrack) => PulledSource {
+  return (text, track) => {
+    const uri = parseCameraUri(text, track)
+    if (uri.rtspUrl !== undefined) {
+      const udp = /#udp$/i.test(text.trim())
+      return { ...rtspSource({ ...parts, uri, udp }), ...vendorStill(uri, parts.guard) }
+    }
     for (const make of others) {
       const source = make(uri)
       if (source) return source

@@ -22,6 +22,8 @@ export type PulledSource = {
    * Units of two connections have different epochs.
    */
   connectOnce(options: { signal: AbortSignal; output: SourceOutput }): Promise<void>
+  /** A JPEG of now that the camera makes itself; absent where it does not. */
+  still?(): Promise<Uint8Array>
 }
 
 /**

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../shared/error.ts'
 import { type Clock, steadyClock } from '../shared/node/clock.ts'
+import { findFfmpeg } from '../shared/node/find-ffmpeg.ts'
 import type { Log } from '../shared/node/log.ts'
 import { socketPath } from '../shared/node/socket-path.ts'
 import { version } from '../shared/version.ts'
@@ -23,10 +24,14 @@ import { Metrics } from './control/metrics.ts'
 import { createSignedPaths } from './control/signed-path.ts'
 import { openTokens } from './control/tokens.ts'
 import { doorInfo } from './door-info.ts'
-import { createHub, type HubEvent } from './hub/hub.ts'
+import { createHub, type Hub, type HubEvent } from './hub/hub.ts'
+import { byteSourceMakers } from './ingest/byte-source-makers.ts'
+import { createCameraGuard } from './ingest/camera-guard.ts'
+import { sourceOpener } from './ingest/open-source.ts'
 import { PhoneBroadcast } from './ingest/phone-broadcast.ts'
 import { Phones } from './ingest/phones.ts'
 import { createRtmpIngest } from './ingest/rtmp.ts'
+import { Sources } from './ingest/sources.ts'
 import { openHttp } from './listen/http.ts'
 import { readPages } from './listen/pages.ts'
 import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from './listen/rtmp.ts'
@@ -36,6 +41,7 @@ import { Recorders } from './record/recorders.ts'
 import { Recordings, type RecordingsOptions } from './record/recordings.ts'
 import { openRing } from './ring/ring.ts'
 import type { Ring } from './ring/types.ts'
+import { createStills } from './stills.ts'
 import { tell } from './tell.ts'
 import { createCloudClient } from './upload/cloud-client.ts'
 import { startUploader, type Uploader, type UploaderOptions } from './upload/uploader.ts'
@@ -145,7 +151,8 @@ function telling(ring: Ring, uploader: Uploader, hooks: Hooks): RecordingsOption
 }
 
 /** Sources, the hub where their units are handed over, and viewers. */
-async function startLive(stack: AsyncDisposableStack, { config, clock, log }: AgentOptions, kept: Kept) {
+async function startLive(stack: AsyncDisposableStack, given: AgentOptions, kept: Kept) {
+  const { config, clock, log } = given
   const { file, recorders, recordings, hooks } = kept
   const say = tell(log)
   const metrics = new Metrics()
@@ -158,10 +165,17 @@ async function startLive(stack: AsyncDisposableStack, { config, clock, log }: Ag
     const stream = event.type === 'published' ? hub.stream(event.stream) : undefined
     if (stream) forwards.published(stream)
   }
-  const hub = stack.use(createHub({ openSink: (stream) => recorders.open(stream), clock, onEvent }))
+  const hub = stack.use(
+    createHub({
+      ...{ openSink: (stream) => recorders.open(stream), clock, onEvent },
+      onViewers: (stream, viewers) => cameras.sources.setWatched(stream, viewers > 0),
+    }),
+  )
+  const cameras = startCameras(stack, given, hub)
+  recorders.onClaimed((stream, claims) => cameras.sources.setClaimed(stream, claims > 0))
   const play = stack.use(
     createFlvPlay({
-      findStream: (stream) => hub.stream(stream),
+      findStream: cameras.findStream,
       clock,
       onViewer: hooks.viewer,
       timing: times,
@@ -186,7 +200,23 @@ async function startLive(stack: AsyncDisposableStack, { config, clock, log }: Ag
   const broadcast = new PhoneBroadcast({ clock, phones: () => phones.connected() })
   recordings.onStop((recording) => phones.recordingStopped(recording.id))
   phones.resume(await recordings.resume())
-  return { hub, play, forwards, rtmpIngest, phones, broadcast, metrics, times, counters }
+  return { hub, ...cameras, play, forwards, rtmpIngest, phones, broadcast, metrics, times, counters }
+}
+
+/** Cameras that are fetched from, while they are wanted. */
+function startCameras(stack: AsyncDisposableStack, { config, clock, log }: AgentOptions, hub: Hub) {
+  const { allow, files } = config.cameras
+  const ownPorts: number[] = []
+  const guard = createCameraGuard({ allow, ownPorts: () => ownPorts })
+  const makers = byteSourceMakers({ guard, clock, files, findFfmpeg })
+  const open = sourceOpener({ guard, clock }, makers)
+  const sources = stack.use(new Sources({ hub, clock, open, onEvent: tell(log).source }))
+  /** A stream whose camera is not connected yet is one too: whoever waits for it wants it. */
+  const findStream = (name: string) => {
+    const known = sources.nameOf(name)
+    return known === undefined ? hub.stream(name) : hub.expect(known)
+  }
+  return { sources, findStream, ownPorts, guard }
 }
 
 /** Commands, who may give them, and the ports. */
@@ -200,7 +230,7 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
   const links = createSignedPaths({ keyHex: file.record.linkKey, nms: config.auth.nms, clock })
   const auth = createAuth({ tokens, links, file, clock, port })
   const rtmp = await openRtmpDoor(options, parts, auth)
-  if (rtmp) stack.use(rtmp)
+  if (rtmp) parts.ownPorts.push(stack.use(rtmp).port)
   const loop = stack.use(watchLoopDelay())
   const live = watchLive({ ...parts, loop }, rtmp)
   const commands = createCommands({
@@ -209,6 +239,7 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
     version,
     loop,
     live,
+    snapshots: createStills({ ...parts, clock }),
     door: doorInfo(config, rtmp?.port),
   })
   await openGrpc(stack, options, { ...parts, commands, auth })
@@ -232,6 +263,7 @@ async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, par
       },
     }),
   )
+  parts.ownPorts.push(http.port)
   return { http, auth }
 }
 
@@ -266,13 +298,22 @@ const grpcPort = 38080
 async function openGrpc(
   stack: AsyncDisposableStack,
   { data, config, clock, log }: AgentOptions,
-  { hub, times, metrics, commands, auth }: Live & { commands: Commands; auth: Auth },
+  {
+    findStream,
+    sources,
+    ownPorts,
+    times,
+    metrics,
+    commands,
+    auth,
+  }: Live & { commands: Commands; auth: Auth },
 ): Promise<void> {
   const say = tell(log)
   const grpc = stack.use(
     await createGrpc({
       ...{ commands, auth, clock },
-      findStream: (name) => hub.stream(name),
+      findStream,
+      openSource: async (uri, track) => sources.openUri(uri, track),
       onHanded: (ms) => times.latency.observe(ms),
       onFault: (error) => say.fault('a gRPC call failed', error),
     }),
@@ -282,7 +323,7 @@ async function openGrpc(
   const { port = grpcPort } = config.grpc
   if (port === null) return
   try {
-    await grpc.listen({ host: config.http.lan ? '0.0.0.0' : '127.0.0.1', port })
+    ownPorts.push(await grpc.listen({ host: config.http.lan ? '0.0.0.0' : '127.0.0.1', port }))
   } catch (cause) {
     if (config.grpc.port !== undefined) throw cause
     say.grpcOff(AppError.from(cause))

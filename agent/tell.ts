@@ -4,6 +4,7 @@ import type { Log } from '../shared/node/log.ts'
 import type { Config } from './config.ts'
 import type { HubEvent } from './hub/hub.ts'
 import type { PhoneEvent } from './ingest/phones.ts'
+import type { SourceEvent } from './ingest/sources.ts'
 import type { DoorEvent } from './listen/http.ts'
 import type { RtmpDoorEvent } from './listen/rtmp.ts'
 import type { ForwardEvent } from './play/rtmp-forwards.ts'
@@ -27,6 +28,10 @@ export function tell(log: Log) {
         const requestId = 'requestId' in event ? { requestId: event.requestId } : {}
         log.error({ err: event.error, ...requestId }, 'a request failed')
       } else log.debug(event, `door: ${event.type}`)
+    },
+    source: ({ stream, source, status: { state, error } }: SourceEvent) => {
+      if (state !== 'offline') log.info({ stream, source }, `camera ${state}`)
+      else log.warn({ stream, source, reason: error?.message }, 'camera offline, it is tried again')
     },
     gap: (stream: string, { from, to, cause, units }: Gap) =>
       log.warn({ stream, from: new Date(from).toISOString(), ms: to - from, cause, units }, 'gap'),

@@ -3,12 +3,13 @@ import type { Recording } from '../../shared/contract/recording.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { PhoneBroadcast } from '../ingest/phone-broadcast.ts'
 import type { Phones } from '../ingest/phones.ts'
+import type { Sources } from '../ingest/sources.ts'
 import { captureOptions } from '../protocol/phone-start.ts'
 import type { Recordings } from '../record/recordings.ts'
 import type { RingStats } from '../ring/types.ts'
 import type { Uploader, UploadState } from '../upload/uploader.ts'
 import type { AgentFile } from './agent-file.ts'
-import type { Commands, StartRecordingRequest } from './commands-port.ts'
+import type { Commands, Snapshot, SnapshotRequest, StartRecordingRequest } from './commands-port.ts'
 import type { LoopDelay } from './health.ts'
 import { known, type StreamParts, streamCommands } from './stream-commands.ts'
 import { StreamPolicies, type StreamPolicy } from './stream-policies.ts'
@@ -18,10 +19,11 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
   name: string
   version: string
   clock: Clock
-  config: { streams: Readonly<Record<string, StreamPolicy>> }
+  config: { streams: Readonly<Record<string, StreamPolicy & { source?: string | undefined }>> }
   file: AgentFile
   phones: Phones
   broadcast: PhoneBroadcast
+  sources: Pick<Sources, 'set' | 'setAlways' | 'check' | 'info' | 'list' | 'nameOf' | 'remove'>
   recordings: Recordings
   recorders: { setPolicy(stream: string, policy: StreamPolicy['ring']): void }
   ring: {
@@ -29,6 +31,7 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
     setStreamPolicy(stream: string, policy: { upload: StreamPolicy['upload'] }): void
   }
   uploader: Pick<Uploader, 'status'>
+  snapshots?: { take(request: SnapshotRequest): Promise<Snapshot> }
   loop: LoopDelay
   live?: () => NonNullable<AgentStats['live']>
   door: NonNullable<AgentStats['door']>
@@ -36,17 +39,19 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
 
 /** What a running agent does when it is asked: by the API, the page, the command line or the terminal. */
 export function createCommands(parts: CommandParts): Commands {
-  const { hub, phones, broadcast, recordings, ring, recorders, file, config, clock } = parts
+  const { hub, phones, broadcast, recordings, ring, recorders, sources, file, config, clock } = parts
   const policies = new StreamPolicies({
     file,
     configured: config.streams,
-    apply: (stream, policy) => {
+    apply: (stream, policy, source) => {
       recorders.setPolicy(stream, policy.ring)
       ring.setStreamPolicy(stream, policy)
+      sources.setAlways(stream, policy.ring === 'always')
+      if (source !== undefined) sources.set(stream, source)
     },
   })
   const phoneNames = () => phones.connected().map((phone) => phone.name)
-  const streams: StreamParts = { hub, policies, recordings, phoneNames }
+  const streams: StreamParts = { hub, policies, sources, recordings, phoneNames }
   const startedMs = clock.monotonicMs()
   return {
     streams: streamCommands(streams),
@@ -61,7 +66,18 @@ export function createCommands(parts: CommandParts): Commands {
       start: async (request) => await broadcast.start(captureOptions(request)),
       stop: () => broadcast.stop(),
     },
+    ...snapshotCommand(parts.snapshots, streams),
     stats: async () => agentStats(parts, clock.monotonicMs() - startedMs),
+  }
+}
+
+function snapshotCommand(
+  snapshots: CommandParts['snapshots'],
+  streams: StreamParts,
+): Pick<Commands, 'snapshot'> {
+  if (!snapshots) return {}
+  return {
+    snapshot: (request) => snapshots.take({ ...request, stream: known(request.stream, streams) }),
   }
 }
 

@@ -1,13 +1,16 @@
-import type { StreamInfo, StreamSettings } from '../../shared/contract/agent-api.ts'
+import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { AppError } from '../../shared/error.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Stream } from '../hub/stream.ts'
+import type { SourceInfo, Sources } from '../ingest/sources.ts'
 import type { Commands } from './commands-port.ts'
 import type { StreamPolicies } from './stream-policies.ts'
 
 export type StreamParts = {
   hub: Pick<Hub, 'stream' | 'streams' | 'remove'>
   policies: StreamPolicies
+  /** Cameras that are fetched from. */
+  sources: Pick<Sources, 'check' | 'info' | 'list' | 'nameOf' | 'remove'>
   recordings: { of(stream: string): string[] }
   /** Phones that are there but have not filmed: streams to come. */
   phoneNames: () => string[]
@@ -15,26 +18,27 @@ export type StreamParts = {
 
 /** What may be asked about streams. */
 export function streamCommands(parts: StreamParts): Commands['streams'] {
-  const { hub, policies } = parts
+  const { hub, policies, sources } = parts
   return {
     list: async () => streamNames(parts).map((name) => infoOf(name, parts)),
     get: async (name) => infoOf(known(name, parts), parts),
     put: async (name, settings) => {
-      refuseSource(settings)
-      const stream = hub.stream(name)?.name ?? name
+      if (settings.source !== undefined) sources.check(settings.source)
+      const stream = sources.nameOf(name) ?? hub.stream(name)?.name ?? name
       await policies.set(stream, settings)
       return infoOf(stream, parts)
     },
     remove: async (name) => {
       const stream = known(name, parts)
+      await sources.remove(stream)
       hub.remove(stream)
       await policies.remove(stream)
     },
   }
 }
 
-export function streamNames({ hub, policies }: StreamParts): string[] {
-  const live = hub.streams().map(({ name }) => name)
+export function streamNames({ hub, policies, sources }: StreamParts): string[] {
+  const live = [...hub.streams(), ...sources.list()].map(({ name }) => name)
   return [...new Set([...live, ...policies.names()])].sort()
 }
 
@@ -47,18 +51,7 @@ export function known(name: string, parts: StreamParts): string {
   throw new AppError('NotFound', `There is no stream ${name}.${others}`, { zh: `没有流 ${name}。` })
 }
 
-function refuseSource({ source }: StreamSettings): void {
-  if (source === undefined) return
-  throw new AppError(
-    'InvalidArgument',
-    'This version takes no cameras by address: streams come from phones.',
-    {
-      zh: '此版本不支持按地址接入摄像头，流来自手机。',
-    },
-  )
-}
-
-function infoOf(name: string, { hub, policies, recordings }: StreamParts): StreamInfo {
+function infoOf(name: string, { hub, policies, sources, recordings }: StreamParts): StreamInfo {
   const stream = hub.stream(name)
   const { stats } = stream ?? { stats: nothingYet }
   const { units, bytes, bitsPerSecond, fps, gaps, viewers, lastUnitAt } = stats
@@ -66,12 +59,21 @@ function infoOf(name: string, { hub, policies, recordings }: StreamParts): Strea
     name,
     state: stream?.state ?? 'waiting',
     ...(stream?.kind ? { kind: stream.kind } : {}),
+    ...sourceOf(sources.info(name)),
     ...policies.of(name),
     ...(stream ? configsOf(stream) : {}),
     ...{ units, bytes, bitsPerSecond, fps, gaps, viewers },
     ...(lastUnitAt === undefined ? {} : { lastUnitAt }),
     recordings: recordings.of(name),
   }
+}
+
+function sourceOf(info: SourceInfo | undefined): Pick<StreamInfo, 'source' | 'camera'> {
+  if (!info) return {}
+  const { state, since, failures, error } = info.status
+  const { message: reason, messageZh: reasonZh } = error ?? {}
+  const why = { ...(reason === undefined ? {} : { reason }), ...(reasonZh === undefined ? {} : { reasonZh }) }
+  return { source: info.display, camera: { state, since, failures, ...why } }
 }
 
 const nothingYet: Stream['stats'] = {

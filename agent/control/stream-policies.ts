@@ -10,9 +10,16 @@ import { streamsMax } from '../../shared/limits.ts'
 import type { AgentFile } from './agent-file.ts'
 
 export type StreamPolicy = { ring: RingPolicy; upload: UploadPolicy }
+/** `source`: the address of its camera, with credentials: for nobody but the one who connects. */
+type Stored = StreamPolicy & { source?: string | undefined }
 
 const defaults: StreamPolicy = { ring: 'on-demand', upload: 'recordings' }
-const stored = z.record(z.string(), z.object({ ring: ringPolicy, upload: uploadPolicy }))
+const stored = z.record(
+  z.string(),
+  z.object({ ring: ringPolicy, upload: uploadPolicy, source: z.string().optional() }),
+)
+
+type Apply = (stream: string, policy: StreamPolicy, source: string | undefined) => void
 
 /**
  * What is kept and uploaded of each stream: set by a person (kept in `agent.json`), else by the configuration, else
@@ -20,39 +27,44 @@ const stored = z.record(z.string(), z.object({ ring: ringPolicy, upload: uploadP
  */
 export class StreamPolicies {
   readonly #file: AgentFile
-  readonly #configured: Readonly<Record<string, StreamPolicy>>
-  readonly #apply: (stream: string, policy: StreamPolicy) => void
-  #set: Record<string, StreamPolicy>
+  readonly #configured: Readonly<Record<string, Stored>>
+  readonly #apply: Apply
+  #set: Record<string, Stored>
 
   constructor(options: {
     file: AgentFile
-    configured: Readonly<Record<string, StreamPolicy>>
-    apply: (stream: string, policy: StreamPolicy) => void
+    configured: Readonly<Record<string, Stored>>
+    apply: Apply
   }) {
     this.#file = options.file
-    // Only these two: what else the configuration says of a stream (addresses with secrets) is not shown to anyone.
-    this.#configured = Object.fromEntries(
-      Object.entries(options.configured).map(([name, { ring, upload }]) => [name, { ring, upload }]),
-    )
+    this.#configured = options.configured
     this.#apply = options.apply
     this.#set = stored.catch({}).parse(options.file.record.streams ?? {})
-    for (const name of this.names()) this.#apply(name, this.of(name))
+    for (const name of this.names()) this.#applied(name)
   }
 
   names(): string[] {
     return [...new Set([...Object.keys(this.#configured), ...Object.keys(this.#set)])]
   }
 
+  /** Only these two: what else there is of a stream (addresses with secrets) is not shown to anyone. */
   of(stream: string): StreamPolicy {
-    return this.#set[stream] ?? this.#configured[stream] ?? defaults
+    const { ring, upload } = this.#set[stream] ?? this.#configured[stream] ?? defaults
+    return { ring, upload }
   }
 
   async set(
     stream: string,
-    change: { ring?: RingPolicy | undefined; upload?: UploadPolicy | undefined },
+    change: { ring?: RingPolicy | undefined; upload?: UploadPolicy | undefined; source?: string | undefined },
   ): Promise<void> {
     const before = this.of(stream)
-    const policy = { ring: change.ring ?? before.ring, upload: change.upload ?? before.upload }
+    // The configuration's own address stays there.
+    const source = change.source ?? this.#set[stream]?.source
+    const policy = {
+      ring: change.ring ?? before.ring,
+      upload: change.upload ?? before.upload,
+      ...(source === undefined ? {} : { source }),
+    }
     if (!(stream in this.#set) && Object.keys(this.#set).length >= streamsMax) {
       throw new AppError(
         'ResourceExhausted',
@@ -63,18 +75,26 @@ export class StreamPolicies {
       )
     }
     await this.#save({ ...this.#set, [stream]: policy })
-    this.#apply(stream, policy)
+    this.#applied(stream)
   }
 
   /** Back to what the configuration says. */
   async remove(stream: string): Promise<void> {
-    if (!(stream in this.#set)) return
+    if (!(stream in this.#set)) {
+      if (stream in this.#configured) this.#applied(stream)
+      return
+    }
     const { [stream]: _, ...rest } = this.#set
     await this.#save(rest)
-    this.#apply(stream, this.of(stream))
+    this.#applied(stream)
   }
 
-  async #save(set: Record<string, StreamPolicy>): Promise<void> {
+  #applied(stream: string): void {
+    const source = this.#set[stream]?.source ?? this.#configured[stream]?.source
+    this.#apply(stream, this.of(stream), source)
+  }
+
+  async #save(set: Record<string, Stored>): Promise<void> {
     this.#set = set
     await this.#file.update((record) => ({ ...record, streams: set }))
   }

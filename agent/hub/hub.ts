@@ -40,6 +40,8 @@ export type Hub = Disposable & {
   /** By name, without regard to case. */
   stream(name: string): Stream | undefined
   streams(): Stream[]
+  /** The stream of this name, also before anybody publishes it: viewers of a source that is started for them wait here. */
+  expect(name: string): Stream
   /** Forgets a stream that nobody publishes; `FailedPrecondition` while somebody does. */
   remove(name: string): void
 }
@@ -48,6 +50,8 @@ type HubOptions = {
   openSink: (name: string) => StreamSink
   clock: Clock
   onEvent: (event: HubEvent) => void
+  /** How many watch a stream has changed. */
+  onViewers?: (stream: string, viewers: number) => void
   streamsMax?: number
   graceMs?: number
 }
@@ -67,7 +71,7 @@ export function createHub(options: HubOptions): Hub {
 
 class StreamHub implements Hub {
   readonly #entries = new Map<string, Entry>()
-  readonly #options: Required<HubOptions>
+  readonly #options: Required<Omit<HubOptions, 'onViewers'>> & Pick<HubOptions, 'onViewers'>
 
   constructor(options: HubOptions) {
     this.#options = { streamsMax, graceMs: publisherGraceMs, ...options }
@@ -92,6 +96,10 @@ class StreamHub implements Hub {
 
   streams(): Stream[] {
     return Array.from(this.#entries.values(), ({ stream }) => stream)
+  }
+
+  expect(name: string): Stream {
+    return this.stream(name) ?? this.#add(name).stream
   }
 
   remove(name: string): void {
@@ -123,7 +131,7 @@ class StreamHub implements Hub {
       )
     }
     const entry = this.#entries.get(request.name.toLowerCase())
-    if (!entry) return this.#add(request)
+    if (!entry) return this.#add(request.name)
     const held = entry.request !== undefined || entry.grace !== undefined
     if (entry.stream.name !== request.name)
       this.#refuse(entry, `differs only in case from ${entry.stream.name}`)
@@ -131,17 +139,18 @@ class StreamHub implements Hub {
     return entry
   }
 
-  #add(request: PublishRequest): Entry {
+  #add(name: string): Entry {
     if (this.#entries.size >= this.#options.streamsMax) this.#evict()
-    const { openSink, clock } = this.#options
+    const { openSink, clock, onViewers } = this.#options
     const stream: Stream = new Stream({
-      name: request.name,
-      sink: openSink(request.name),
+      name,
+      sink: openSink(name),
       clock,
+      onViewers: (viewers) => onViewers?.(name, viewers),
       onFault: (error) => this.#tell('fault', stream, { error }),
     })
     const entry = { stream, identity: '', request: undefined, grace: undefined, freeSinceMs: 0 }
-    this.#entries.set(request.name.toLowerCase(), entry)
+    this.#entries.set(name.toLowerCase(), entry)
     return entry
   }
 

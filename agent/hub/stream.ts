@@ -32,7 +32,14 @@ export type StreamStats = {
   viewers: number
 }
 
-type Options = { name: string; sink: StreamSink; clock: Clock; onFault: (error: unknown) => void }
+type Options = {
+  name: string
+  sink: StreamSink
+  clock: Clock
+  onFault: (error: unknown) => void
+  /** Their number changed. */
+  onViewers?: (viewers: number) => void
+}
 
 /**
  * One camera channel, by name. It outlives its publishers.
@@ -48,11 +55,11 @@ export class Stream {
   audio: AudioConfig | undefined
   /** Timeline ms of the first unit of the present publisher: time 0 of what viewers get. */
   startedAtMs: number | undefined
-  /** Viewers of every format; kept by `play`. */
-  viewers = 0
   readonly #sink: StreamSink
   readonly #clock: Clock
   readonly #onFault: (error: unknown) => void
+  readonly #onViewers: (viewers: number) => void
+  #viewers = 0
   #cache = new GopCache()
   readonly #pictures = new RateMeter()
   readonly #bytesRate = new RateMeter()
@@ -65,11 +72,22 @@ export class Stream {
   #lastUnitAt: number | undefined
   #toldFaultMs = Number.NEGATIVE_INFINITY
 
-  constructor({ name, sink, clock, onFault }: Options) {
+  constructor({ name, sink, clock, onFault, onViewers = () => undefined }: Options) {
     this.name = name
     this.#sink = sink
     this.#clock = clock
     this.#onFault = onFault
+    this.#onViewers = onViewers
+  }
+
+  /** Of every format; kept by those who send to them. */
+  get viewers(): number {
+    return this.#viewers
+  }
+
+  set viewers(viewers: number) {
+    this.#viewers = viewers
+    this.#onViewers(viewers)
   }
 
   get stats(): StreamStats {

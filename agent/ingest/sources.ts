@@ -2,6 +2,8 @@ import { AppError } from '../../shared/error.ts'
 import { sourceLingerMs, streamsMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { Demand } from '../hub/demand.ts'
+import type { CameraTrack } from '../protocol/camera-track.ts'
+import { parseCameraUri } from '../protocol/camera-uri.ts'
 import { Pull, type PullPublisher } from './pull.ts'
 import type { PulledSource, SourceStatus } from './source.ts'
 
@@ -24,7 +26,7 @@ export type SourcesOptions = {
   hub: PublishHub
   clock: Clock
   /** Makes a source of an address. InvalidArgument, without the credentials, for what is none. */
-  open: (uri: string) => PulledSource
+  open: (uri: string, track?: CameraTrack) => PulledSource
   onEvent?: (event: SourceEvent) => void
   lingerMs?: number
   random?: () => number
@@ -39,19 +41,22 @@ export class Sources implements AsyncDisposable {
   readonly #entries = new Map<string, Entry>()
   readonly #always = new Set<string>()
   readonly #claimed = new Set<string>()
+  readonly #watched = new Set<string>()
   readonly #stopping = new Set<Promise<void>>()
 
   constructor(options: SourcesOptions) {
     this.#options = options
   }
 
-  /** A new address replaces the old; whoever wants it goes on wanting it. InvalidArgument as `open`. */
-  set(name: string, uri: string): void {
+  /** A new address replaces the old; whoever wants it goes on wanting it. InvalidArgument, without the credentials. */
+  set(name: string, uri: string, track?: CameraTrack): void {
     const key = name.toLowerCase()
-    const source = this.#options.open(uri)
+    const source = this.#options.open(uri, track)
+    const address = addressOf(uri, track)
     const known = this.#entries.get(key)
     if (known) {
-      known.replace(uri, source)
+      known.temporary = false
+      known.replace(address, source)
       return
     }
     if (this.#entries.size >= streamsMax) {
@@ -59,16 +64,43 @@ export class Sources implements AsyncDisposable {
         zh: `已有 ${streamsMax} 个摄像机，无法再增加。`,
       })
     }
-    const entry = new Entry({ ...this.#options, name, uri, source, onStopping: (done) => this.#leave(done) })
+    const entry: Entry = new Entry({
+      ...{ ...this.#options, name, address, source },
+      onStopping: (done) => this.#leave(done),
+      onForgotten: () => {
+        if (this.#entries.get(key) === entry) this.#entries.delete(key)
+      },
+    })
     this.#entries.set(key, entry)
     entry.pin('always', this.#always.has(key))
     entry.pin('claimed', this.#claimed.has(key))
+    entry.pin('watched', this.#watched.has(key))
   }
 
-  remove(name: string): void {
+  /** InvalidArgument as `set`, and nothing changes. */
+  check(uri: string): void {
+    this.#options.open(uri)
+  }
+
+  /**
+   * A camera that is known only by its address, for as long as somebody holds it; a stream that has this address
+   * already is that one. Where the name is taken by another address (a password that was changed), the new one
+   * replaces it, unless it is live. InvalidArgument as `set`.
+   */
+  openUri(uri: string, track?: CameraTrack): { name: string; release(): void } {
+    const address = addressOf(uri, track)
+    const known = [...this.#entries.values()].find((entry) => entry.address === address)
+    const entry = known ?? this.#openNamed(parseCameraUri(uri, track).name, uri, track)
+    const held = entry.hold()
+    return { name: entry.info.name, release: () => held[Symbol.dispose]() }
+  }
+
+  /** Resolves when its connection is closed. */
+  async remove(name: string): Promise<void> {
     const entry = this.#entries.get(name.toLowerCase())
     this.#entries.delete(name.toLowerCase())
     entry?.[Symbol.dispose]()
+    await Promise.all(this.#stopping)
   }
 
   /** Whether it is to be connected also when nobody watches; kept also for a source that is set later. */
@@ -81,6 +113,12 @@ export class Sources implements AsyncDisposable {
   setClaimed(name: string, claimed: boolean): void {
     this.#remember(this.#claimed, name, claimed)
     this.#entries.get(name.toLowerCase())?.pin('claimed', claimed)
+  }
+
+  /** Whether somebody watches it. */
+  setWatched(name: string, watched: boolean): void {
+    this.#remember(this.#watched, name, watched)
+    this.#entries.get(name.toLowerCase())?.pin('watched', watched)
   }
 
   /** Wants it until disposed. Undefined when there is no such source. */
@@ -97,6 +135,11 @@ export class Sources implements AsyncDisposable {
     return this.#entries.get(name.toLowerCase())?.info
   }
 
+  /** A still that the camera makes itself; undefined where it does not. */
+  still(name: string): Promise<Uint8Array> | undefined {
+    return this.#entries.get(name.toLowerCase())?.still()
+  }
+
   list(): SourceInfo[] {
     return Array.from(this.#entries.values(), ({ info }) => info)
   }
@@ -105,6 +148,17 @@ export class Sources implements AsyncDisposable {
     for (const entry of this.#entries.values()) entry[Symbol.dispose]()
     this.#entries.clear()
     await Promise.all(this.#stopping)
+  }
+
+  #openNamed(name: string, uri: string, track: CameraTrack | undefined): Entry {
+    const key = name.toLowerCase()
+    const known = this.#entries.get(key)
+    const temporary = known?.temporary ?? true
+    if (known?.info.status.state !== 'live') this.set(name, uri, track)
+    const entry = this.#entries.get(key)
+    if (!entry) throw new AppError('Internal', `the camera ${name} was not opened`)
+    entry.temporary = temporary
+    return entry
   }
 
   #remember(names: Set<string>, name: string, wanted: boolean): void {
@@ -118,42 +172,62 @@ export class Sources implements AsyncDisposable {
   }
 }
 
+/** Two tracks of one camera are two sources. */
+function addressOf(uri: string, track: CameraTrack | undefined): string {
+  return `${uri.trim()} ${track ?? ''}`
+}
+
 type EntryOptions = SourcesOptions & {
   name: string
-  uri: string
+  address: string
   source: PulledSource
   /** A connection that is being closed. */
   onStopping: (done: Promise<void>) => void
+  onForgotten: () => void
 }
 
-type Pin = 'always' | 'claimed'
+type Pin = 'always' | 'claimed' | 'watched'
 
 class Entry implements Disposable {
+  /** Forgotten when nobody wants it any more. */
+  temporary = false
   readonly #options: EntryOptions
   readonly #demand: Demand
   readonly #pins = new Map<Pin, Disposable>()
-  #uri: string
+  #address: string
   #source: PulledSource
   #pull: Pull | undefined
   #idle: SourceStatus
 
   constructor(options: EntryOptions) {
-    const { clock, lingerMs = sourceLingerMs, uri, source } = options
+    const { clock, lingerMs = sourceLingerMs, address, source } = options
     this.#options = options
-    this.#uri = uri
+    this.#address = address
     this.#source = source
     this.#idle = { state: 'idle', since: clock.nowMs(), failures: 0 }
     this.#demand = new Demand({
       clock,
       lingerMs,
       onWanted: () => this.#start(),
-      onUnwanted: () => this.#stop(),
+      onUnwanted: () => {
+        this.#stop()
+        if (this.temporary) this.#options.onForgotten()
+      },
     })
   }
 
   get info(): SourceInfo {
     const { name } = this.#options
     return { name, display: this.#source.display, status: this.#pull?.status ?? this.#idle }
+  }
+
+  still(): Promise<Uint8Array> | undefined {
+    return this.#source.still?.()
+  }
+
+  /** With credentials: to compare with. */
+  get address(): string {
+    return this.#address
   }
 
   hold(): Disposable {
@@ -170,9 +244,9 @@ class Entry implements Disposable {
     held[Symbol.dispose]()
   }
 
-  replace(uri: string, source: PulledSource): void {
-    if (uri === this.#uri) return
-    this.#uri = uri
+  replace(address: string, source: PulledSource): void {
+    if (address === this.#address) return
+    this.#address = address
     this.#source = source
     if (!this.#pull) return
     this.#stop()

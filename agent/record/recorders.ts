@@ -5,6 +5,7 @@ import { type RecorderOptions, type RecorderStats, type RingPolicy, StreamRecord
 export class Recorders implements AsyncDisposable {
   readonly #options: RecorderOptions
   readonly #recorders = new Map<string, StreamRecorder>()
+  #onClaimed: (stream: string, claims: number) => void = () => undefined
 
   constructor(options: RecorderOptions) {
     this.#options = options
@@ -25,6 +26,12 @@ export class Recorders implements AsyncDisposable {
 
   setClaimed(stream: string, claims: number): void {
     this.open(stream).setClaimed(claims)
+    this.#onClaimed(stream, claims)
+  }
+
+  /** Told at every change of how many recordings want a stream: its camera may have to be fetched from. */
+  onClaimed(tell: (stream: string, claims: number) => void): void {
+    this.#onClaimed = tell
   }
 
   roundTrip(stream: string, rttMs: number): void {

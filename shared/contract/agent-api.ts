@@ -43,7 +43,20 @@ export const streamInfo = z.object({
   kind: z.string().optional(),
   /** `live`: units come; `waiting`: the source is gone or has not come. */
   state: z.enum(['live', 'waiting']),
+  /** The address of a camera that is fetched from, without credentials. */
   source: z.string().optional(),
+  /** How it stands with that camera, and why. */
+  camera: z
+    .object({
+      /** `idle`: nobody wants it; `connecting`: until its first key frame; `offline`: it is tried again later. */
+      state: z.enum(['idle', 'connecting', 'live', 'offline']),
+      since: wallMs,
+      /** Connections that ended without being asked to. */
+      failures: count,
+      reason: z.string().optional(),
+      reasonZh: z.string().optional(),
+    })
+    .optional(),
   ring: ringPolicy,
   upload: uploadPolicy,
   video: z

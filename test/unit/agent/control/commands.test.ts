@@ -3,8 +3,10 @@ import type { AgentFile, AgentRecord } from '../../../../agent/control/agent-fil
 import { type CommandParts, createCommands } from '../../../../agent/control/commands.ts'
 import type { Commands } from '../../../../agent/control/commands-port.ts'
 import { createHub, type Hub } from '../../../../agent/hub/hub.ts'
+import { sourceOpener } from '../../../../agent/ingest/open-source.ts'
 import { PhoneBroadcast } from '../../../../agent/ingest/phone-broadcast.ts'
 import { Phones } from '../../../../agent/ingest/phones.ts'
+import { Sources } from '../../../../agent/ingest/sources.ts'
 import { Recordings } from '../../../../agent/record/recordings.ts'
 import { stats as statsSchema, streamInfo } from '../../../../shared/contract/agent-api.ts'
 import type { Recording } from '../../../../shared/contract/recording.ts'
@@ -39,6 +41,12 @@ function makeFile(): AgentFile {
   }
 }
 
+/** No camera is reached. */
+const nowhere = {
+  resolve: (_host: string, _port: number, signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+}
+
 function make(config: CommandParts['config'] = { streams: {} }): Commands {
   const files = new Map<string, Recording>()
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
@@ -71,6 +79,7 @@ function make(config: CommandParts['config'] = { streams: {} }): Commands {
   return createCommands({
     ...{ name: 'lab', version: '0.0.0', clock, config, file, hub, phones, recordings },
     broadcast: new PhoneBroadcast({ clock, phones: () => phones.connected() }),
+    sources: new Sources({ hub, clock, open: sourceOpener({ guard: nowhere, clock }) }),
     recorders: { setPolicy: (stream, policy) => log.push(`recorder ${stream} ${policy}`) },
     ring: {
       stats: () => ring,
@@ -155,15 +164,36 @@ describe('streams', () => {
     await expect(commands.streams.get('right')).rejects.toThrow('There is no stream right. There are: left.')
   })
 
-  test('by address are refused with a sentence', async () => {
-    await expect(commands.streams.put('cam', { source: 'rtsp://10.0.0.9' })).rejects.toMatchObject({
-      kind: 'InvalidArgument',
-      messageZh: expect.any(String),
+  test('take the address of a camera, and never show its secrets', async () => {
+    const info = await commands.streams.put('cam', { source: 'rtsp://me:s3cret@10.0.0.9/x' })
+    expect(streamInfo.parse(info)).toMatchObject({
+      ...{ name: 'cam', state: 'waiting', source: 'rtsp://***@10.0.0.9/x', camera: { state: 'idle' } },
     })
+    expect(JSON.stringify([await commands.streams.list(), await commands.stats()])).not.toContain('s3cret')
+    commands = make() // After a restart it is known again.
+    expect(await commands.streams.get('cam')).toMatchObject({ source: 'rtsp://***@10.0.0.9/x' })
+    await commands.streams.remove('cam')
+    await expect(commands.streams.get('cam')).rejects.toMatchObject({ kind: 'NotFound' })
   })
-})
 
-describe('recordings', () => {
+  test('refuse what is no address, without repeating it', async () => {
+    const refused = commands.streams.put('cam', { source: 'ftp://me:s3cret@10.0.0.9' })
+    await expect(refused).rejects.toMatchObject({ kind: 'InvalidArgument' })
+    await expect(refused).rejects.not.toThrow('s3cret')
+    expect(await commands.streams.list()).toEqual([])
+  })
+
+  test('of a camera in the configuration are fetched from while its ring is always kept', async () => {
+    const door = { ring: 'on-demand', upload: 'never', source: 'rtsp://me:s3cret@10.0.0.9/x' } as const
+    commands = make({ streams: { door } })
+    expect(await commands.streams.get('door')).toMatchObject({ camera: { state: 'idle' } })
+    await commands.streams.put('door', { ring: 'always' })
+    expect(await commands.streams.get('door')).toMatchObject({ camera: { state: 'connecting' } })
+    expect(JSON.stringify(file.record)).not.toContain('s3cret')
+    await commands.streams.remove('door')
+    expect(await commands.streams.get('door')).toMatchObject({ ring: 'on-demand', camera: { state: 'idle' } })
+  })
+
   test('start on streams that are there, by whatever case, and say what is to come', async () => {
     connect('left').film(5000, picture(0))
     connect('right')

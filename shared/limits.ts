@@ -169,6 +169,7 @@ export const recordingStreamsMax = 64 // The contract's bound on one claim.
 export const recordingGapsMax = 10_000 // Of one stream of one recording; more are joined with their neighbours.
 export const recordingSlackMs = 2000 // A session's ends snap to a segment's ends this near: arrival jitter, not pictures.
 export const recordingCloseMs = 8000 // A close waits this long for the last segment, then states what is there; a stop of the agent has 10 s.
+export const recordingPrerollMs = 15_000 // Before an armed recording begins: a camera that is fetched from connects, and sends a key frame.
 export const recordingSaveRetryMs = 5000 // A closed recording that the disk refused is written again this often.
 
 // --- Ring
@@ -276,6 +277,8 @@ export const batchBuffersKept = 8 // An export with sound reads two tracks and w
 export const bodySyncEveryBytes = 8 * MiB // A file of 600 MB is on the disk when its last byte is written, not 300 ms later.
 export const epochLeadMs = 60_000 // Media time 0 lies this long before an epoch's number: its first pictures come up to a GOP cache (30 s) earlier.
 export const lastPictureMsMax = 1000 // The slowest cameras send a picture a second; what lasts longer is a gap.
+export const archiveLowBytes = 1024 * MiB // A minute of 16 cameras at 8 Mb/s: time to do something before the disk is full.
+export const deadLettersListMax = 200 // Listed at once; who has more looks into the log.
 export const indexBytesMax = 16 * MiB // 48 bytes a record: 349,000 units, 120 s of 60 pictures and sound are 12,000.
 export const damagedRecordsMax = 10_000 // Their numbers are kept in the segment's row: 70 kB.
 export const segmentGapsMax = 1000 // As in the manifest.

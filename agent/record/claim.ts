@@ -1,4 +1,5 @@
 import type { Recording, RecordingStream } from '../../shared/contract/recording.ts'
+import type { Gap } from '../../shared/contract/segment.ts'
 import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
 import { recordingStreamsMax } from '../../shared/limits.ts'
@@ -16,6 +17,13 @@ export type ClaimRequest = {
   labels?: readonly string[]
   /** A capture of phones: ends with them, and its ends are those of its pictures. */
   session?: boolean
+  /** What the ring no longer holds of it, by stream. */
+  missing?: Readonly<Record<string, Gap>>
+}
+
+/** Wall ms at which it is to end; undefined: when it is stopped. */
+export function endOf({ to, durationMs }: ClaimRequest, from: number): number | undefined {
+  return to ?? (durationMs === undefined ? undefined : from + durationMs)
 }
 
 const minute = 60_000
@@ -35,7 +43,7 @@ export function newClaim(
   }
   if (!isName(about.id)) throw wrong('This is not an id of a recording.', '录像编号无效。')
   const from = request.from ?? about.nowMs
-  const to = request.to ?? (request.durationMs === undefined ? null : from + request.durationMs)
+  const to = endOf(request, from) ?? null
   if (to !== null && to <= from)
     throw wrong('A recording must end after it begins.', '结束时间必须晚于开始时间。')
   if (Math.abs(from - about.nowMs) > year || (to !== null && to - from > year)) {
@@ -54,12 +62,12 @@ export function newClaim(
     to: null,
     ...(to === null ? {} : { until: to }),
     ...(request.session ? { session: true } : {}),
-    streams: names.map((name) => claimStream(name, from)),
+    streams: names.map((name) => claimStream(name, from, request.missing?.[name])),
   }
 }
 
-export function claimStream(name: string, from: number): RecordingStream {
-  return { name, from, to: null, segments: [], gaps: [] }
+export function claimStream(name: string, from: number, missing?: Gap): RecordingStream {
+  return { name, from, to: null, segments: [], gaps: missing ? [missing] : [] }
 }
 
 /**

@@ -45,7 +45,8 @@ function endedStream(
     mark ? isBetween(row, mark) : row.to > asked.from && row.from < asked.to,
   )
   const { from, to } = mark ? corrected(asked, segments, held.gaps) : asked
-  const known = [...stream.gaps, ...held.gaps].flatMap((gap) => clipped(gap, from, to))
+  const missing = stream.gaps.flatMap((gap) => upToFirst(gap, segments))
+  const known = [...missing, ...held.gaps].flatMap((gap) => clipped(gap, from, to))
   const gaps = joined([...known, ...pauseGaps(segments, known, { from, to }, pauses)])
   return {
     ...stream,
@@ -54,6 +55,12 @@ function endedStream(
     segments: segments.map(({ epoch, seq }) => ({ epoch, seq })),
     gaps,
   }
+}
+
+/** What was recycled before the claim ends where the first segment begins: that was an estimate when it was written. */
+function upToFirst(gap: Gap, [first]: readonly SegmentRow[]): Gap[] {
+  if (gap.cause !== 'recycled' || !first || Math.abs(gap.to - first.from) > recordingSlackMs) return [gap]
+  return first.from > gap.from ? [{ ...gap, to: first.from }] : []
 }
 
 function isBetween(row: SegmentRow, { after, through }: SessionMark): boolean {

@@ -1,18 +1,20 @@
 import type { Recording, RecordingStream } from '../../shared/contract/recording.ts'
 import { AppError } from '../../shared/error.ts'
-import { recordingStreamsMax, recordingsOpenMax } from '../../shared/limits.ts'
+import { recordingPrerollMs, recordingStreamsMax, recordingsOpenMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Ring } from '../ring/types.ts'
 import {
   type ClaimRequest,
   claimNotes,
   claimStream,
+  endOf,
   newClaim,
   resumedClaim,
   type SessionMark,
 } from './claim.ts'
 import { type ClaimRecorder, closedClaim, flushStream } from './claim-close.ts'
 import { ClaimFile } from './claim-file.ts'
+import { missingOf } from './claim-reach.ts'
 import { newRecordingId } from './recording-id.ts'
 
 export type RecordingsOptions = {
@@ -32,6 +34,8 @@ type Entry = {
   /** Of streams that ended before the recording does. */
   flushes: Map<string, Promise<void>>
   timer: AbortController
+  /** Armed, and its time is so near that its streams are wanted. */
+  rolls?: boolean
   closing?: Promise<Recording>
 }
 
@@ -67,8 +71,10 @@ export class Recordings implements AsyncDisposable {
   async start(request: ClaimRequest): Promise<Recording> {
     const known = request.id === undefined ? undefined : await this.#find(request.id)
     if (known) return known
-    if (request.from !== undefined) await this.#reach(request.streams, request.from)
-    return await this.begin(request).saved
+    const { streams, from } = request
+    if (from === undefined) return await this.begin(request).saved
+    const missing = await missingOf(streams, { from, to: endOf(request, from) }, this.#options)
+    return await this.begin({ ...request, missing }).saved
   }
 
   /** Like `start`, with the id at once: for a door that must not wait. `saved` rejects when the disk refuses. */
@@ -158,6 +164,14 @@ export class Recordings implements AsyncDisposable {
       .map(({ file }) => file.recording.id)
   }
 
+  #wanting(stream: string): number {
+    const rolling = [...this.#open.values()].filter(
+      ({ file, closing, rolls }) => rolls && !closing && file.recording.state === 'armed',
+    )
+    const wanted = rolling.filter(({ file }) => file.recording.streams.some(({ name }) => name === stream))
+    return this.of(stream).length + wanted.length
+  }
+
   /** Called when an open recording begins to close, before its segments are cut: its phones are to stop too. */
   onStop(listener: (recording: Recording) => void): void {
     this.#stopListeners.add(listener)
@@ -233,38 +247,20 @@ export class Recordings implements AsyncDisposable {
     return file.recording
   }
 
-  /** Throws `FailedPrecondition` when nothing of a stream is held since `from`. */
-  async #reach(streams: readonly string[], from: number): Promise<void> {
-    const { ring, recorder, clock } = this.#options
-    const nowMs = clock.nowMs()
-    if (from >= nowMs) return
-    for (const stream of streams) {
-      if ((recorder.openSince(stream) ?? nowMs) < nowMs) continue
-      const [held] = await ring.segments({ stream, from, to: nowMs })
-      if (!held) throw await this.#unreached(stream)
-    }
-  }
-
-  async #unreached(stream: string): Promise<AppError> {
-    const newest = (await this.#options.ring.segments({ stream })).at(-1)
-    const until = newest ? new Date(newest.to).toISOString() : undefined
-    const [en, zh] = until
-      ? [`its last picture here is of ${until}`, `最后一帧的时间为 ${until}`]
-      : ['nothing of it is kept here', '此处没有任何画面']
-    return new AppError('FailedPrecondition', `${stream} cannot be recorded from then: ${en}.`, {
-      zh: `无法从该时间录制 ${stream}：${zh}。`,
-    })
-  }
-
   /** Waits for the time at which an armed claim opens, then for the one at which it ends. */
   #schedule(entry: Entry): void {
     const { clock } = this.#options
     const { signal } = entry.timer
     const wait = async () => {
       if (entry.file.recording.state === 'armed') {
+        const names = entry.file.recording.streams.map(({ name }) => name)
+        // The key frame before the first picture is in the file: the stream has to be there by then.
+        await sleepUntil(clock, entry.file.recording.from - recordingPrerollMs, signal)
+        entry.rolls = true
+        this.#tellClaims(names)
         await sleepUntil(clock, entry.file.recording.from, signal)
         const opened = this.#revise(entry, { state: 'open' })
-        this.#tellClaims(entry.file.recording.streams.map(({ name }) => name))
+        this.#tellClaims(names)
         await opened
       }
       const { until } = claimNotes(entry.file.recording)
@@ -287,7 +283,7 @@ export class Recordings implements AsyncDisposable {
 
   /** Streams that the ring keeps only while a recording wants them. */
   #tellClaims(streams: readonly string[]): void {
-    for (const stream of streams) this.#options.recorder.setClaimed(stream, this.of(stream).length)
+    for (const stream of streams) this.#options.recorder.setClaimed(stream, this.#wanting(stream))
   }
 
   async #finish(entry: Entry, at: number): Promise<Recording> {

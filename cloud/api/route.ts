@@ -13,6 +13,14 @@ export type ApiPorts = {
   clock: Clock
   /** `https://…` under which people reach this API; absent: addresses in answers are path-absolute. */
   publicUrl?: string
+  /** The machine that holds the archive; absent on AWS. */
+  machine?: () => Promise<Machine>
+}
+
+export type Machine = {
+  disk: { freeBytes: number; totalBytes: number; low: boolean }
+  /** Whether FFmpeg was found. */
+  ffmpeg: boolean
 }
 
 export type Question<P, Q, B> = { params: P; query: Q; body: B; caller: Caller; headers: Headers }

@@ -1,7 +1,6 @@
 import type { Task } from '../../shared/contract/task.ts'
 import { AppError } from '../../shared/error.ts'
-import { sendExport } from '../jobs/messages.ts'
-import { resetJob } from '../jobs/run-job.ts'
+import { redriveExport } from '../jobs/redrive.ts'
 import { changeRow } from '../rows/change-row.ts'
 import { getTask, type TaskRow, taskKey, taskRow, toTask } from '../rows/task.ts'
 import type { ApiPorts } from './route.ts'
@@ -20,8 +19,7 @@ export async function retryTask(ports: ApiPorts, id: string): Promise<Task> {
       zh: `任务 ${id} 并未失败。`,
     })
   }
-  await resetJob(ports, taskKey(id))
-  await sendExport(ports.queue, { kind: 'run', task: id })
+  await redriveExport(ports, id)
   return toTask(await findTask(ports, id))
 }
 

@@ -13,7 +13,12 @@ const reasonByKind: Partial<Record<ErrorKind, TaskReason>> = {
 export class JobError extends AppError {
   readonly reason: TaskReason
 
-  constructor(kind: ErrorKind, reason: TaskReason, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: ErrorKind,
+    reason: TaskReason,
+    message: string,
+    options?: ErrorOptions & { zh?: string },
+  ) {
     super(kind, message, options)
     this.reason = reason
   }

@@ -3,9 +3,10 @@ import type { QueueName } from '../ports.ts'
 import { findSegment, segmentKey } from '../rows/segment.ts'
 import { taskKey } from '../rows/task.ts'
 import type { JobPorts } from './job-ports.ts'
-import { exportMessage, parseMessage } from './messages.ts'
+import { exportMessage, parseMessage, sendExport, thumbnailMessage } from './messages.ts'
 import { parseRawEvent } from './raw-event.ts'
 import { resetJob } from './run-job.ts'
+import { thumbnailKey } from './thumbnail.ts'
 
 /** `dlq redrive`: the row of the job gets its attempts back first, then its message goes back to its queue. */
 export async function redrive(ports: JobPorts, queue: QueueName, id: string): Promise<void> {
@@ -14,15 +15,41 @@ export async function redrive(ports: JobPorts, queue: QueueName, id: string): Pr
   await ports.queue.redrive(queue, id)
 }
 
-async function deadLetter({ queue }: JobPorts, name: QueueName, id: string): Promise<string> {
+/** A failed export gets its attempts back; its dead letter is the message that goes, if it still lies there. */
+export async function redriveExport(ports: JobPorts, task: string): Promise<void> {
+  await resetJob(ports, taskKey(task))
+  const isIts = (body: string) => {
+    const message = exportMessage.safeParse(parseJson(body))
+    return message.success && message.data.kind === 'run' && message.data.task === task
+  }
+  for await (const { id, body } of deadLetters(ports, 'export'))
+    if (isIts(body)) return await ports.queue.redrive('export', id)
+  await sendExport(ports.queue, { kind: 'run', task })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // No message of ours; the schema says so.
+  }
+}
+
+/** Of one queue, oldest first. */
+export async function* deadLetters({ queue }: Pick<JobPorts, 'queue'>, name: QueueName) {
   let cursor: string | undefined
   do {
     const page = await queue.deadLetters(name, cursor)
-    const found = page.messages.find((message) => message.id === id)
-    if (found) return found.body
+    yield* page.messages
     cursor = page.cursor
   } while (cursor !== undefined)
-  throw new AppError('NotFound', `There is no dead letter ${id} in the queue ${name}.`)
+}
+
+async function deadLetter(ports: JobPorts, name: QueueName, id: string): Promise<string> {
+  for await (const message of deadLetters(ports, name)) if (message.id === id) return message.body
+  throw new AppError('NotFound', `There is no dead letter ${id} in the queue ${name}.`, {
+    zh: `队列 ${name} 中没有死信 ${id}。`,
+  })
 }
 
 /** A body that cannot be read has no row: it goes back as it is, and will come to the same end. */
@@ -37,6 +64,7 @@ async function rowsOf(
       const rows = await Promise.all(segments.map(({ id }) => findSegment(ports.catalogue, id)))
       return rows.flatMap((row) => (row ? [segmentKey(row, row.from)] : []))
     }
+    if (queue === 'thumbnail') return [thumbnailKey(parseMessage(thumbnailMessage, body))]
     const message = queue === 'export' ? parseMessage(exportMessage, body) : undefined
     return message?.kind === 'run' ? [taskKey(message.task)] : []
   } catch {

@@ -37,7 +37,7 @@ export async function makeThumbnail(
     return
   }
   const { media } = segment
-  const row = await runJob(ports, jobKey(message), {
+  const row = await runJob(ports, thumbnailKey(message), {
     create: () => newJobRow(message, ports.clock.nowMs()),
     signal,
     work: async (run) => ({
@@ -47,7 +47,7 @@ export async function makeThumbnail(
   await note(segment, ports, { thumbnail: row.thumbnail })
 }
 
-const jobKey = ({ agent, stream, epoch, seq }: ThumbnailMessage) => ({
+export const thumbnailKey = ({ agent, stream, epoch, seq }: ThumbnailMessage) => ({
   pk: `J#thumbnail#${agent}#${stream}`,
   sk: segmentName({ epoch, seq }),
 })
@@ -56,7 +56,7 @@ const keepS = 30 * 86_400 // A message that comes again after a month only makes
 
 function newJobRow(message: ThumbnailMessage, nowMs: number): Row {
   const ttl = Math.floor(nowMs / 1000) + keepS
-  return withWorkKeys({ ...jobKey(message), ...freshJob(nowMs), ttl })
+  return withWorkKeys({ ...thumbnailKey(message), ...freshJob(nowMs), ttl })
 }
 
 async function note(segment: SegmentRow, { catalogue }: JobPorts, facts: Partial<Row>): Promise<void> {

@@ -1,4 +1,5 @@
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { databaseError } from './disk-error.ts'
 
 /**
  * The one database of the local cloud: rows, messages, and checksums of objects. WAL with synchronous=FULL:
@@ -32,25 +33,37 @@ export function openDatabase(path: string): DatabaseSync {
   return database
 }
 
-/** For what can be found out again: it may be lost in a power cut, and costs no sync. */
-export function withoutSync<T>(database: DatabaseSync, run: () => T): T {
+/** For what can be found out again: it may be lost in a power cut, costs no sync, and a full disk is no failure. */
+export function writeCache(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): void {
   database.exec('PRAGMA synchronous = NORMAL')
   try {
-    return run()
+    database.prepare(sql).run(...values)
+  } catch (error) {
+    const known = databaseError(error)
+    if (known === error) throw error
   } finally {
     database.exec('PRAGMA synchronous = FULL')
   }
 }
 
+/** One statement that writes. Returns how many rows it changed. */
+export function write(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): number {
+  try {
+    return Number(database.prepare(sql).run(...values).changes)
+  } catch (error) {
+    throw databaseError(error)
+  }
+}
+
 /** All or none. Not for nesting. */
 export function transaction<T>(database: DatabaseSync, run: () => T): T {
-  database.exec('BEGIN IMMEDIATE')
   try {
+    database.exec('BEGIN IMMEDIATE')
     const value = run()
     database.exec('COMMIT')
     return value
   } catch (error) {
-    database.exec('ROLLBACK')
-    throw error
+    if (database.isTransaction) database.exec('ROLLBACK') // SQLite itself rolls back when the disk is full.
+    throw databaseError(error)
   }
 }

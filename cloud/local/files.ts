@@ -6,8 +6,9 @@ import { AppError } from '../../shared/error.ts'
 import { listPageKeysMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { ByteRange, ObjectHead, ObjectStore, PutOptions } from '../ports.ts'
-import { withoutSync } from './database.ts'
-import { codeOf, writeObjectFile } from './object-file.ts'
+import { writeCache } from './database.ts'
+import { codeOf } from './disk-error.ts'
+import { writeObjectFile } from './object-file.ts'
 import { isInside, isKey, keyPath } from './object-key.ts'
 import { readFileLent, readFileRange } from './read-file.ts'
 import { presignGet, presignPut } from './signed-url.ts'
@@ -81,9 +82,7 @@ export class FileStore implements ObjectStore {
 
   async delete(key: string): Promise<void> {
     await rm(keyPath(this.#root, key), { force: true })
-    const { database } = this.#options
-    const statement = database.prepare('DELETE FROM sums WHERE key = ?')
-    withoutSync(database, () => statement.run(key))
+    writeCache(this.#options.database, 'DELETE FROM sums WHERE key = ?', key)
   }
 
   async list(prefix: string, cursor?: string) {
@@ -138,9 +137,9 @@ export class FileStore implements ObjectStore {
   }
 
   #remember(key: string, sum: { sizeBytes: number; modifiedMs: number; sha256: string }): void {
-    const { database } = this.#options
-    const statement = database.prepare('REPLACE INTO sums VALUES (?, ?, ?, ?)')
-    withoutSync(database, () => statement.run(key, sum.sizeBytes, sum.modifiedMs, sum.sha256))
+    const { sizeBytes, modifiedMs, sha256 } = sum
+    const sql = 'REPLACE INTO sums VALUES (?, ?, ?, ?)'
+    writeCache(this.#options.database, sql, key, sizeBytes, modifiedMs, sha256)
   }
 }
 

@@ -14,6 +14,7 @@ import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { createApi } from '../api/app.ts'
 import { handlers } from '../jobs/handlers.ts'
 import { openLocalCloud } from './local-cloud.ts'
+import { lookAtMachine } from './machine.ts'
 import { startWorker } from './worker.ts'
 
 // `--config` is the agent's file: the cloud on a PC has no settings of its own, and takes the option so that
@@ -50,6 +51,7 @@ async function run(): Promise<number> {
   const api = createApi({
     ...ports,
     ...(internalToken ? { internalToken } : {}),
+    machine: () => lookAtMachine(data),
     onError: (error, requestId) => log.error({ err: error, requestId }, 'a request failed'),
   })
   const answer = (request: Request) =>

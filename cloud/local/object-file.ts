@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { AppError } from '../../shared/error.ts'
 import type { PutOptions } from '../ports.ts'
 import { BodyWriter } from './body-writer.ts'
+import { codeOf, diskFull, isDiskFull } from './disk-error.ts'
 import { isInside } from './object-key.ts'
 
 /**
@@ -86,17 +87,11 @@ export async function syncDirectory(directory: string): Promise<void> {
   await handle.sync()
 }
 
-export const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined
-
 function toAppError(cause: unknown): AppError {
-  const code = codeOf(cause)
   if (cause instanceof AppError) return cause
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new AppError('ResourceExhausted', 'The archive has no space left: free some, or move it.', {
-      cause,
-      zh: '归档磁盘空间不足：请清理或更换磁盘。',
-    })
-  }
-  return new AppError('Unavailable', 'The archive could not be written.', { cause })
+  if (isDiskFull(cause)) return diskFull(cause)
+  return new AppError('Unavailable', 'The archive could not be written.', {
+    cause,
+    zh: '归档无法写入。',
+  })
 }

@@ -9,7 +9,7 @@ import {
 } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Queue, QueueName, Received } from '../ports.ts'
-import { transaction } from './database.ts'
+import { transaction, write } from './database.ts'
 
 type Message = { id: number; body: string; receiveCount: number }
 
@@ -40,9 +40,7 @@ export class LocalQueue implements Queue {
     }
     // Due 0 and not now: a wall clock that is set back must not hide a message.
     const dueMs = delayS === 0 ? 0 : this.#clock.nowMs() + delayS * 1000
-    this.#database
-      .prepare('INSERT INTO messages (queue, body, dueMs) VALUES (?, ?, ?)')
-      .run(queue, body, dueMs)
+    write(this.#database, 'INSERT INTO messages (queue, body, dueMs) VALUES (?, ?, ?)', queue, body, dueMs)
     this.#notify()
   }
 
@@ -66,22 +64,20 @@ export class LocalQueue implements Queue {
   }
 
   async extend(queue: QueueName, receipt: string, visibilityS: number): Promise<void> {
-    this.#database
-      .prepare('UPDATE messages SET dueMs = ? WHERE queue = ? AND receipt = ? AND deadAtMs IS NULL')
-      .run(this.#clock.nowMs() + visibilityS * 1000, queue, receipt)
+    const sql = 'UPDATE messages SET dueMs = ? WHERE queue = ? AND receipt = ? AND deadAtMs IS NULL'
+    write(this.#database, sql, this.#clock.nowMs() + visibilityS * 1000, queue, receipt)
     this.#notify()
   }
 
   async remove(queue: QueueName, receipt: string): Promise<void> {
-    this.#database.prepare('DELETE FROM messages WHERE queue = ? AND receipt = ?').run(queue, receipt)
+    write(this.#database, 'DELETE FROM messages WHERE queue = ? AND receipt = ?', queue, receipt)
   }
 
   async bury(queue: QueueName, receipt: string, body: string): Promise<void> {
     const now = this.#clock.nowMs()
-    this.#database
-      .prepare('UPDATE messages SET deadAtMs = ?, receipt = NULL, body = ? WHERE queue = ? AND receipt = ?')
-      .run(now, body, queue, receipt)
-    this.#database.prepare('DELETE FROM messages WHERE deadAtMs < ?').run(now - deadLetterDaysMax * dayMs)
+    const sql = 'UPDATE messages SET deadAtMs = ?, receipt = NULL, body = ? WHERE queue = ? AND receipt = ?'
+    write(this.#database, sql, now, body, queue, receipt)
+    write(this.#database, 'DELETE FROM messages WHERE deadAtMs < ?', now - deadLetterDaysMax * dayMs)
   }
 
   async deadLetters(queue: QueueName, cursor?: string) {
@@ -97,11 +93,9 @@ export class LocalQueue implements Queue {
   }
 
   async redrive(queue: QueueName, id: string): Promise<void> {
-    const { changes } = this.#database
-      .prepare(
-        'UPDATE messages SET deadAtMs = NULL, dueMs = 0, receiveCount = 0 WHERE queue = ? AND id = ? AND deadAtMs IS NOT NULL',
-      )
-      .run(queue, Number(id) || -1)
+    const sql = `UPDATE messages SET deadAtMs = NULL, dueMs = 0, receiveCount = 0
+      WHERE queue = ? AND id = ? AND deadAtMs IS NOT NULL`
+    const changes = write(this.#database, sql, queue, Number(id) || -1)
     if (changes === 0) throw new AppError('NotFound', `There is no dead letter ${id} in the queue ${queue}.`)
     this.#notify()
   }

@@ -105,5 +105,6 @@ export function parseRange(
 
 function refusal(status: number, error: AppError): Response {
   const { kind, message, messageZh } = error
-  return Response.json({ error: { code: kind, message, messageZh } }, { status })
+  const headers: Record<string, string> = status === 503 ? { 'retry-after': '30' } : {}
+  return Response.json({ error: { code: kind, message, messageZh } }, { status, headers })
 }

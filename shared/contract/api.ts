@@ -163,6 +163,19 @@ export const agentsPage = z.object({ agents: z.array(agentItem), cursor: cursor.
 export const health = z.object({
   status: z.enum(['ok', 'degraded']),
   queues: z.record(z.string(), z.object({ waiting: z.number(), inFlight: z.number(), dead: z.number() })),
+  /** Of the machine that holds the archive; absent where there is no such machine. */
+  disk: z.object({ freeBytes: z.number(), totalBytes: z.number(), low: z.boolean() }).optional(),
+  /** Whether it was found: without it there are no thumbnails and no sound for browsers. */
+  ffmpeg: z.boolean().optional(),
+})
+
+/** A message whose work has failed for ever, until someone redrives it. */
+const deadLetter = z.object({ queue: z.string(), id: z.string(), body: z.string() })
+export const deadLettersPage = z.object({ deadLetters: z.array(deadLetter) })
+export type DeadLettersPage = z.infer<typeof deadLettersPage>
+export const deadLetterPath = z.object({
+  queue: z.enum(['mux', 'thumbnail', 'export', 'beatsync']),
+  id: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
 })
 
 export const idPath = z.object({

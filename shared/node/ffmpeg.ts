@@ -16,10 +16,12 @@ export type FfmpegRun = {
   signal: AbortSignal
 }
 
+const outOfMemory = 'Cannot allocate memory' // Its words for ENOMEM: of the limits, or of the machine.
+
 /**
  * Runs FFmpeg on bytes from outside and returns its stdout: no shell, own process group, limits on time,
  * memory and output. Whatever ends the run, the whole group is killed before this returns.
- * `DeadlineExceeded` after the timeout, `ResourceExhausted` for too much output, `InvalidArgument` when
+ * `DeadlineExceeded` after the timeout, `ResourceExhausted` for too much output or memory, `InvalidArgument` when
  * FFmpeg refuses the input (the end of its stderr as cause).
  */
 export async function runFfmpeg(run: FfmpegRun): Promise<Buffer> {
@@ -38,6 +40,9 @@ export async function runFfmpeg(run: FfmpegRun): Promise<Buffer> {
       throw new AppError('ResourceExhausted', 'FFmpeg gave more output than allowed.')
     if (run.signal.aborted) throw run.signal.reason
     if (stop.aborted) throw new AppError('DeadlineExceeded', 'FFmpeg took longer than allowed.')
+    if (code !== 0 && child.complaint().includes(outOfMemory)) {
+      throw new AppError('ResourceExhausted', 'FFmpeg had not enough memory.', { cause: child.complaint() })
+    }
     if (code !== 0) {
       throw new AppError('InvalidArgument', 'FFmpeg could not read the file.', {
         cause: child.complaint().slice(-ffmpegComplaintMax) || `code ${code}`,

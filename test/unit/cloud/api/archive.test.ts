@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createApi } from '../../../../cloud/api/app.ts'
 import { keys } from '../../../../shared/contract/segment.ts'
 import { type ApiRig, openApiRig } from '../../../support/api-rig.ts'
 import { readAll } from '../../../support/jobs-rig.ts'
@@ -314,6 +315,17 @@ test('a recording on hold is not deleted; a deleted one is gone from everywhere'
   expect(
     ((await ask('/v1/recordings')).json.recordings as { id: string }[]).map(({ id }) => id),
   ).not.toContain('older')
+})
+
+test('health tells of the machine, where there is one', async () => {
+  const machine = async () => ({ disk: { freeBytes: 1, totalBytes: 100, low: true }, ffmpeg: true })
+  const api = createApi({ ...rig.jobs.ports, machine })
+  const response = await api.fetch(new Request('http://cloud/v1/health'))
+  expect(await response.json()).toMatchObject({
+    status: 'degraded',
+    disk: { freeBytes: 1, low: true },
+    ffmpeg: true,
+  })
 })
 
 test('health tells how much work waits', async () => {

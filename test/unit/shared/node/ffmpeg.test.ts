@@ -69,6 +69,11 @@ test('a child that hangs is killed with its children', async () => {
   expect(await gone(child)).toBe(true)
 })
 
+test('too little memory is no fault of the input', async () => {
+  const bin = await fake('echo "Error while opening decoder: Cannot allocate memory" >&2; exit 1')
+  await expect(runFfmpeg({ ...limits, bin, args: [] })).rejects.toMatchObject({ kind: 'ResourceExhausted' })
+})
+
 test('too much output ends it', async () => {
   const bin = await fake('cat /dev/zero')
   await expect(runFfmpeg({ ...limits, bin, args: [] })).rejects.toMatchObject({ kind: 'ResourceExhausted' })

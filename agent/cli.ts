@@ -9,7 +9,7 @@ import { type DoctorOptions, doctor } from './cli/doctor.ts'
 import { createOutput, type Output } from './cli/output.ts'
 import { phonesStart, phonesStop, recordStart, recordStop, status, streams } from './cli/record.ts'
 import { findServer, type Server, type ServerOptions } from './cli/server.ts'
-import { type SimOptions, simulatePhone, simulateRtmp } from './cli/sim.ts'
+import { type SimOptions, type SimRtspOptions, simulatePhone, simulateRtmp, simulateRtsp } from './cli/sim.ts'
 import { snapshot } from './cli/snapshot.ts'
 import { createLink, createToken, listTokens, revokeToken } from './cli/token.ts'
 import { type UpOptions, up } from './cli/up.ts'
@@ -207,6 +207,23 @@ function addSimulators(): void {
     .option('--fps <n>', 'of a .264 without times')
     .option('--once', 'pushes the file once, then ends')
     .action((options: SimOptions) => simulateRtmp(options))
+  sim
+    .command('rtsp')
+    .description(
+      inLanguage({
+        en: 'an IP camera that films a file or the built-in clip, over and over',
+        zh: '循环播放文件或内置片段的网络摄像机',
+      }),
+    )
+    .option('--port <n>', 'where it listens', '8554')
+    .option('--host <address>', 'its address', '127.0.0.1')
+    .option('--user <name>', 'who may watch; without, everybody')
+    .option('--password <text>')
+    .option('--auth <how>', 'MD5, SHA-256 or Basic', 'MD5')
+    .option('--file <file>', '.mp4, .264, .h264')
+    .option('--clock <clock>', 'stamps since boot, or since 1970: boot or epoch', 'boot')
+    .option('--fps <n>', 'of a .264 without times')
+    .action((options: SimRtspOptions) => simulateRtsp(options))
 }
 
 addServices()

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { createLog } from '../../shared/node/log.ts'
 import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { simPhone } from '../sim/phone.ts'
 import { simRtmp } from '../sim/rtmp.ts'
+import { simRtsp } from '../sim/rtsp.ts'
 import { failure } from './words.ts'
 
 export type SimOptions = {
@@ -13,6 +15,17 @@ export type SimOptions = {
   model?: string
   count: string
   once?: boolean
+}
+
+export type SimRtspOptions = {
+  port: string
+  host: string
+  user?: string
+  password?: string
+  auth: string
+  file?: string
+  clock: string
+  fps?: string
 }
 
 const phonesMax = 200 // One PC's worth: a load test, not an attack.
@@ -54,6 +67,30 @@ export async function simulateRtmp(options: SimOptions): Promise<void> {
     once: options.once ?? false,
     signal: stopSignal(),
     log: (message) => log.info(message),
+  })
+}
+
+/** `edgereel sim rtsp`: an IP camera, until Ctrl-C. Its address is the one line on stdout. */
+export async function simulateRtsp(options: SimRtspOptions): Promise<void> {
+  const { host, file, user, password = '' } = options
+  const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
+  const login = user === undefined ? {} : { login: { user, password, algorithm: algorithmOf(options.auth) } }
+  const signal = stopSignal()
+  await using camera = await simRtsp({
+    ...{ host, port: number(options.port, '--port', 0, 65_535), clock: clockOf(options.clock) },
+    ...(file === undefined ? {} : { file }),
+    ...fps,
+    ...login,
+  })
+  process.stdout.write(`${camera.url}\n`)
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+function algorithmOf(text: string): 'MD5' | 'SHA-256' | 'Basic' {
+  if (text === 'MD5' || text === 'SHA-256' || text === 'Basic') return text
+  throw failure('InvalidArgument', {
+    en: '--auth is MD5, SHA-256 or Basic',
+    zh: '--auth 只能是 MD5、SHA-256 或 Basic',
   })
 }
 

@@ -5,7 +5,7 @@ import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { name } from '../shared/contract/segment.ts'
 import { AppError } from '../shared/error.ts'
-import { forwardsPerStreamMax, hookUrlsMax } from '../shared/limits.ts'
+import { forwardsPerStreamMax, hookUrlsMax, mergeMsMax } from '../shared/limits.ts'
 import { nearest } from '../shared/nearest.ts'
 import { hookActions } from './control/hook-body.ts'
 import { parseCameraUri } from './protocol/camera-uri.ts'
@@ -100,6 +100,12 @@ const configSchema = z.strictObject({
     .strictObject({
       /** Absent: 38080, if it is free. Null: only the unix socket. */
       port: port.nullable().optional(),
+    })
+    .prefault({}),
+  live: z
+    .strictObject({
+      /** Milliseconds for which units are gathered before viewers are sent them: more viewers, for as much delay. */
+      mergeMs: z.number().int().min(0).max(mergeMsMax).default(0),
     })
     .prefault({}),
   auth: z

@@ -179,6 +179,7 @@ async function startLive(stack: AsyncDisposableStack, given: AgentOptions, kept:
       clock,
       onViewer: hooks.viewer,
       timing: times,
+      mergeMs: config.live.mergeMs,
     }),
   )
   const targets = Object.entries(config.streams).map(([stream, { forward }]) => [stream, forward])

@@ -22,8 +22,9 @@ export function flvSocket(response: ServerResponse, requestId: string): ViewerSo
         response.writeHead(200, headers)
         response.flushHeaders()
       }
-      if (response.socket) writeAll(response.socket, chunks, done)
-      else setImmediate(done, true)
+      if (response.socket) return writeAll(response.socket, chunks, done)
+      setImmediate(done, new Error('the socket is gone'))
+      return false
     },
     end: (reason) => endFlv(response, requestId, reason),
   }

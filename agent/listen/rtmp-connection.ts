@@ -13,7 +13,7 @@ import type { Principal } from '../control/auth.ts'
 import type { RtmpIngest, RtmpPublication } from '../ingest/rtmp.ts'
 import { liveClient } from '../live-client.ts'
 import type { FlvPlay } from '../play/flv.ts'
-import type { ViewerEnd, ViewerSocket } from '../play/viewer.ts'
+import type { ViewerEnd, ViewerSocket, WriteDone } from '../play/viewer.ts'
 import { writeAll } from '../play/write-all.ts'
 import type { RtmpTarget } from '../protocol/rtmp/address.ts'
 import { ServerSession, type SessionEvent } from '../protocol/rtmp/server-session.ts'
@@ -256,8 +256,8 @@ class PlayerSocket implements ViewerSocket {
     this.#onEnd = onEnd
   }
 
-  write(chunks: readonly Uint8Array[], done: (failed: boolean) => void): void {
-    writeAll(this.#socket, chunks, done)
+  write(chunks: readonly Uint8Array[], done: WriteDone): boolean {
+    return writeAll(this.#socket, chunks, done)
   }
 
   end(reason: ViewerEnd): void {

@@ -1,6 +1,13 @@
-import { flvTimeMsMax, gopCacheBytesMax, gopCacheMs, gopCachePicturesMax } from '../../shared/limits.ts'
+import {
+  flvTimeMsMax,
+  gopCacheBytesMax,
+  gopCacheMs,
+  gopCachePicturesMax,
+  soundWaitMs,
+} from '../../shared/limits.ts'
 import type { AccessUnit, AudioConfig, VideoConfig } from '../../shared/media/access-unit.ts'
 import { flvMetadata } from '../../shared/media/flv-metadata.ts'
+import { FlushTimer, type Schedule } from './flush-timer.ts'
 import { configTag, unitTag } from './flv-tags.ts'
 import { FlvTime } from './flv-time.ts'
 import type { Packing, Tag } from './packing.ts'
@@ -18,8 +25,9 @@ export type FlvFeedOptions = {
   /** Timeline ms of the publisher's first unit; undefined while none came. */
   startedAtMs: number | undefined
   now: () => number
-  /** Runs the flush of all viewers a little later, once: units that arrive together leave together. */
-  schedule: (flush: () => void) => void
+  schedule: Schedule
+  /** For so long units are gathered before they are sent; 0: those that arrive together leave together. */
+  mergeMs: number
   figures: { bytes: number; skips: number; skippedBytes: number }
   timing?: LiveTiming
   onViewerEnd: (viewer: Viewer, reason: ViewerEnd) => void
@@ -40,18 +48,24 @@ export class FlvFeed implements ViewerFeed {
   #audio: AudioConfig | undefined
   #configVersion = 0
   #picturesSinceMark = 0
-  #flushScheduled = false
-  /** Of the oldest unit that was not flushed. */
+  readonly #timer: FlushTimer
+  #flushedPosition = 0
+  /** Of the oldest unit that was not flushed; sound that waits for its picture does not count. */
   #arrivalMs: number | undefined
 
   constructor(options: FlvFeedOptions) {
     this.#options = options
     this.#packing = options.packing
     this.#time = new FlvTime(options.startedAtMs)
+    this.#timer = new FlushTimer(options.schedule, () => this.#flush())
   }
 
   get position(): number {
     return this.#log.position
+  }
+
+  get flushedPosition(): number {
+    return this.#flushedPosition
   }
 
   get viewerCount(): number {
@@ -84,12 +98,12 @@ export class FlvFeed implements ViewerFeed {
     if (opens) this.#setMark(unit, timestampMs)
     else this.#boundGop(unit)
     this.#append(unitTag(unit, timestampMs))
-    this.#arrivalMs ??= unit.arrivalMs
-    this.#scheduleFlush()
+    this.#flushSoon(unit)
     return true
   }
 
   end(reason: ViewerEnd): void {
+    this.#timer[Symbol.dispose]()
     for (const viewer of [...this.#viewers]) viewer.end(reason)
   }
 
@@ -154,19 +168,25 @@ export class FlvFeed implements ViewerFeed {
     this.#packing.write(this.#log.reserve(this.#packing.tagBytes(tag)), tag)
   }
 
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return
-    this.#flushScheduled = true
-    this.#options.schedule(() => {
-      this.#flushScheduled = false
-      const nowMs = this.now()
-      const arrivalMs = this.#arrivalMs ?? nowMs
-      this.#arrivalMs = undefined
-      let handed = 0
-      for (const viewer of this.#viewers) if (viewer.flush(nowMs, arrivalMs)) handed += 1
-      // One look at the clock behind them all: what the last one waited is an upper bound for each.
-      if (handed > 0) this.#options.timing?.latency.observe(this.now() - arrivalMs, handed)
-    })
+  // Each write to each viewer is a call to the kernel, which costs more than all else: sound leaves with its picture.
+  #flushSoon(unit: AccessUnit): void {
+    const { mergeMs } = this.#options
+    const waits = unit.track === 'audio' && this.#video !== undefined
+    if (!waits) this.#arrivalMs ??= unit.arrivalMs
+    this.#timer.within(waits ? Math.max(mergeMs, soundWaitMs) : mergeMs)
+  }
+
+  #flush(): void {
+    this.#flushedPosition = this.#log.position
+    const nowMs = this.now()
+    const arrivalMs = this.#arrivalMs
+    this.#arrivalMs = undefined
+    let handed = 0
+    for (const viewer of this.#viewers) if (viewer.flush(nowMs, arrivalMs ?? nowMs)) handed += 1
+    // One look at the clock behind them all: what the last one waited is an upper bound for each.
+    if (arrivalMs !== undefined && handed > 0) {
+      this.#options.timing?.latency.observe(this.now() - arrivalMs, handed)
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import { keyFrameWaitMs, viewersMax } from '../../shared/limits.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { LiveClient } from '../live-client.ts'
+import { type Schedule, schedule } from './flush-timer.ts'
 import { FlvFeed, type LiveTiming } from './flv-feed.ts'
 import { packings, type Transport } from './packing.ts'
 import type { Viewer, ViewerEnd, ViewerSocket } from './viewer.ts'
@@ -48,8 +49,10 @@ type Options = {
   clock: Clock
   onViewer?: (event: ViewerEvent) => void
   timing?: LiveTiming
+  /** For so long units are gathered before viewers are sent them. */
+  mergeMs?: number
   /** For tests: how a flush is put off. */
-  schedule?: (flush: () => void) => void
+  schedule?: Schedule
   keyFrameWaitMs?: number
 }
 
@@ -79,7 +82,7 @@ class Play implements FlvPlay {
 
   constructor(options: Options) {
     const onViewer = () => undefined
-    this.#options = { schedule: (flush) => void setImmediate(flush), keyFrameWaitMs, onViewer, ...options }
+    this.#options = { schedule, mergeMs: 0, keyFrameWaitMs, onViewer, ...options }
   }
 
   find(name: string): ReturnType<FlvPlay['find']> {
@@ -126,6 +129,7 @@ class Play implements FlvPlay {
       startedAtMs: stream.startedAtMs,
       now: () => this.#options.clock.monotonicMs(),
       schedule: this.#options.schedule,
+      mergeMs: this.#options.mergeMs,
       figures: this.figures,
       ...(this.#options.timing && { timing: this.#options.timing }),
       onViewerEnd: (viewer, reason) => this.#left(stream, transport, viewer, reason),

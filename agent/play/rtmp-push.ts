@@ -5,6 +5,7 @@ import { encodeAmf0 } from '../../shared/media/amf0.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { RtmpUrl } from '../protocol/rtmp/address.ts'
 import { type ClientEvent, ClientSession } from '../protocol/rtmp/client-session.ts'
+import { schedule } from './flush-timer.ts'
 import type { PlayStream } from './flv.ts'
 import { FlvFeed } from './flv-feed.ts'
 import { packingOf } from './rtmp.ts'
@@ -104,7 +105,8 @@ class Push {
       ),
       startedAtMs: stream.startedAtMs,
       now: () => clock.monotonicMs(),
-      schedule: (flush) => void setImmediate(flush),
+      schedule,
+      mergeMs: 0,
       figures,
       onViewerEnd: () => undefined,
     })

@@ -1,7 +1,9 @@
 import { slabBytes } from '../../shared/limits.ts'
 
 /** A piece of the log. Bytes below `used` never change again, so a socket may hold views of them for as long as it likes. */
-export type Slab = { readonly bytes: Buffer; used: number; next: Slab | undefined }
+export type Slab = { readonly bytes: Buffer; used: number; next: Slab | undefined; view: View | undefined }
+
+type View = { from: number; to: number; chunks: readonly Buffer[] }
 
 /** A reader's place. Holding one keeps the slabs behind it alive; nothing else does. */
 export type Cursor = { slab: Slab; offset: number; position: number }
@@ -46,7 +48,8 @@ export class SlabLog {
 }
 
 /** Views of everything from the cursor on, whole slabs, at most `sizeMax` bytes unless the first slab alone is more. */
-export function take(cursor: Cursor, sizeMax: number): Buffer[] {
+export function take(cursor: Cursor, sizeMax: number): readonly Buffer[] {
+  if (!cursor.slab.next) return takeRest(cursor)
   const chunks: Buffer[] = []
   let taken = 0
   for (;;) {
@@ -63,6 +66,18 @@ export function take(cursor: Cursor, sizeMax: number): Buffer[] {
   }
 }
 
+// Nearly all readers stand at the same place: they share the view as well.
+function takeRest(cursor: Cursor): readonly Buffer[] {
+  const { slab, offset: from } = cursor
+  const to = slab.used
+  if (slab.view?.from !== from || slab.view.to !== to) {
+    slab.view = { from, to, chunks: to > from ? [slab.bytes.subarray(from, to)] : [] }
+  }
+  cursor.offset = to
+  cursor.position += to - from
+  return slab.view.chunks
+}
+
 function newSlab(size: number): Slab {
-  return { bytes: Buffer.allocUnsafeSlow(size), used: 0, next: undefined }
+  return { bytes: Buffer.allocUnsafeSlow(size), used: 0, next: undefined, view: undefined }
 }

@@ -4,12 +4,15 @@ import { type Cursor, take } from './slab-log.ts'
 /** Why a viewer left; each is counted. */
 export type ViewerEnd = 'ended' | 'gone' | 'stalled' | 'no-key-frame' | 'time-limit' | 'shutdown'
 
-/** The socket of one viewer. `done` comes later than `write` returns, once Node holds none of the bytes. */
+/** The socket of one viewer. */
 export type ViewerSocket = {
-  write(chunks: readonly Uint8Array[], done: (failed: boolean) => void): void
+  /** True when the kernel took all of it at once; else `done` comes later, once Node holds none of the bytes. */
+  write(chunks: readonly Uint8Array[], done: WriteDone): boolean
   /** Cleanly when the reason lets it; at once for `stalled` and `gone`. */
   end(reason: ViewerEnd): void
 }
+
+export type WriteDone = (error?: Error | null) => void
 
 /** A place in the log at which a player can start. */
 export type Mark = {
@@ -28,6 +31,8 @@ export type ViewerFeed = {
   /** The newest key frame in the log; undefined before the first and after a GOP outgrew the bounds. */
   readonly mark: Mark | undefined
   readonly position: number
+  /** How much of it is meant to have left: what came after may wait for more. */
+  readonly flushedPosition: number
   /** Monotonic ms. */
   now(): number
   onBytes(sizeBytes: number): void
@@ -57,6 +62,7 @@ export class Viewer {
   /** Arrival of the oldest unit that waits for the write in flight. */
   #lateSinceMs: number | undefined
   #ended = false
+  readonly #done: WriteDone = (error) => this.#written(error != null)
 
   constructor(feed: ViewerFeed, socket: ViewerSocket) {
     this.#feed = feed
@@ -91,17 +97,23 @@ export class Viewer {
     const runs = this.#cursor !== undefined
     const isNew = !this.started
     const head = this.#join(nowMs)
-    if (!this.#cursor) return false
-    const before = this.#cursor.position
-    const chunks: Uint8Array[] = take(this.#cursor, viewerWriteBytesMax)
-    if (this.#cursor.position === this.#feed.position) this.#caughtUpMs = nowMs
-    if (head) chunks.unshift(head)
-    if (chunks.length === 0) return false
-    this.#inFlightSinceMs = nowMs
-    this.#feed.onBytes(this.#cursor.position - before + (head?.length ?? 0))
-    this.#socket.write(chunks, (failed) => this.#written(failed))
+    const cursor = this.#cursor
+    if (!cursor || (!head && cursor.position === this.#feed.position)) return false
+    this.#write(cursor, head, nowMs)
+    while (this.#inFlightSinceMs === undefined && cursor.position < this.#feed.position) {
+      this.#write(cursor, undefined, nowMs)
+    }
     if (isNew) this.#feed.onJoined(this.#feed.now() - this.#joinedMs)
     return runs
+  }
+
+  #write(cursor: Cursor, head: Uint8Array | undefined, nowMs: number): void {
+    const before = cursor.position
+    const chunks = take(cursor, viewerWriteBytesMax)
+    if (cursor.position === this.#feed.position) this.#caughtUpMs = nowMs
+    this.#feed.onBytes(cursor.position - before + (head?.length ?? 0))
+    const isTaken = this.#socket.write(head ? [head, ...chunks] : chunks, this.#done)
+    this.#inFlightSinceMs = isTaken ? undefined : nowMs
   }
 
   #written(failed: boolean): void {
@@ -110,9 +122,13 @@ export class Viewer {
     const lateSinceMs = this.#lateSinceMs
     this.#lateSinceMs = undefined
     if (failed) this.end('gone')
-    else if (this.#cursor?.position !== this.#feed.position && this.#send(this.#feed.now())) {
-      if (lateSinceMs !== undefined) this.#feed.onHanded(this.#feed.now() - lateSinceMs)
-    }
+    else this.#goOn(lateSinceMs)
+  }
+
+  #goOn(lateSinceMs: number | undefined): void {
+    if (this.#cursor && this.#cursor.position >= this.#feed.flushedPosition) return
+    const handed = this.#send(this.#feed.now())
+    if (handed && lateSinceMs !== undefined) this.#feed.onHanded(this.#feed.now() - lateSinceMs)
   }
 
   /** Gives a viewer without a place the newest key frame. Returns what must go before it. */

@@ -1,4 +1,4 @@
-import type { ViewerEnd, ViewerSocket } from '../../agent/play/viewer.ts'
+import type { ViewerEnd, ViewerSocket, WriteDone } from '../../agent/play/viewer.ts'
 
 /** A viewer's socket that takes what it is given when it is told to. */
 export class FakeViewer implements ViewerSocket {
@@ -7,7 +7,7 @@ export class FakeViewer implements ViewerSocket {
   ended: ViewerEnd | undefined
   reading: boolean
   readonly #taken: Uint8Array[] = []
-  #held: { chunks: readonly Uint8Array[]; done: (failed: boolean) => void } | undefined
+  #held: { chunks: readonly Uint8Array[]; done: WriteDone } | undefined
 
   constructor({ reading = true } = {}) {
     this.reading = reading
@@ -23,11 +23,12 @@ export class FakeViewer implements ViewerSocket {
     return this.#held?.chunks.reduce((sum, chunk) => sum + chunk.length, 0) ?? 0
   }
 
-  write(chunks: readonly Uint8Array[], done: (failed: boolean) => void): void {
+  write(chunks: readonly Uint8Array[], done: WriteDone): boolean {
     if (this.#held) throw new Error('two writes in flight')
     this.writes += 1
     this.#held = { chunks, done }
     if (this.reading) setImmediate(() => this.take())
+    return false
   }
 
   end(reason: ViewerEnd): void {
@@ -39,13 +40,13 @@ export class FakeViewer implements ViewerSocket {
     this.#held = undefined
     if (!held) return
     this.#taken.push(...held.chunks.map((chunk) => Uint8Array.from(chunk)))
-    held.done(false)
+    held.done()
   }
 
   fail(): void {
     const held = this.#held
     this.#held = undefined
-    held?.done(true)
+    held?.done(new Error('reset'))
   }
 }
 

@@ -31,7 +31,10 @@ function rig() {
     findStream: (name) => hub.stream(name),
     clock,
     timing: times,
-    schedule: (flush) => void flushes.push(flush),
+    schedule: (flush) => {
+      flushes.push(flush)
+      return () => undefined
+    },
   })
   const publisher = hub.publish({ name: 'cam', kind: 'rtmp', identity: 'x', onDisplaced: () => undefined })
   const read = () =>

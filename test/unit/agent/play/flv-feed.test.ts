@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
+import { type Schedule, schedule } from '../../../../agent/play/flush-timer.ts'
 import { FlvFeed } from '../../../../agent/play/flv-feed.ts'
 import { packings, type Transport } from '../../../../agent/play/packing.ts'
-import { flvTimeMsMax, viewerLagBytesMax, viewerStallMs } from '../../../../shared/limits.ts'
+import { flvTimeMsMax, soundWaitMs, viewerLagBytesMax, viewerStallMs } from '../../../../shared/limits.ts'
 import type { AccessUnit } from '../../../../shared/media/access-unit.ts'
 import { decodeAmf0 } from '../../../../shared/media/amf0.ts'
 import { FlvParser, type FlvTag } from '../../../../shared/media/flv.ts'
@@ -13,14 +14,18 @@ beforeEach(() => {
   nowMs = 0
 })
 
-function openFeed(transport: Transport = 'http', startedAtMs = 0) {
+type Opened = { startedAtMs?: number; mergeMs?: number; schedule?: Schedule }
+
+function openFeed(transport: Transport = 'http', opened: Opened = {}) {
   const figures = { bytes: 0, skips: 0, skippedBytes: 0 }
   const left: string[] = []
   const feed = new FlvFeed({
     packing: packings[transport],
-    startedAtMs,
+    startedAtMs: 0,
     now: () => nowMs,
-    schedule: (flush) => void setImmediate(flush),
+    schedule,
+    mergeMs: 0,
+    ...opened,
     figures,
     onViewerEnd: (_viewer, reason) => left.push(reason),
   })
@@ -33,7 +38,7 @@ const shown = (tags: FlvTag[]) =>
 const write = (feed: FlvFeed, ...units: AccessUnit[]) => units.map((unit) => feed.write(unit))
 
 test('a viewer gets header, metadata, configuration, the GOP and what comes, stamped with the stream’s time', async () => {
-  const { feed } = openFeed('http', 1000)
+  const { feed } = openFeed('http', { startedAtMs: 1000 })
   write(feed, fakeUnit({ ms: 1000, key: true }), fakeUnit({ ms: 1005, config: fakeAudio }))
   write(feed, fakeUnit({ ms: 3000, key: true }), fakeUnit({ ms: 3005, config: fakeAudio }))
   const viewer = new FakeViewer()
@@ -67,6 +72,84 @@ test('units that arrive together leave in one write', async () => {
   write(feed, fakeUnit({ key: true }), fakeUnit({ ms: 5, config: fakeAudio }), fakeUnit({ ms: 40 }))
   await idle()
   expect(viewer.writes).toBe(1)
+})
+
+/** Runs what was put off when it is told to. */
+function heldSchedule() {
+  const waits = new Map<() => void, number>()
+  const hold: Schedule = (flush, delayMs) => {
+    waits.set(flush, delayMs)
+    return () => void waits.delete(flush)
+  }
+  const run = () => {
+    for (const flush of [...waits.keys()]) {
+      waits.delete(flush)
+      flush()
+    }
+  }
+  return { schedule: hold, run, delays: () => [...waits.values()] }
+}
+
+test.each([
+  [0, [soundWaitMs], [0]],
+  [20, [soundWaitMs], [20]],
+  [100, [100], [100]],
+])(
+  'merging %d ms: sound waits for its picture, a picture for as long as was asked',
+  async (mergeMs, sound, picture) => {
+    const held = heldSchedule()
+    const { feed } = openFeed('http', { mergeMs, schedule: held.schedule })
+    const viewer = new FakeViewer()
+    feed.join(viewer)
+    write(feed, fakeUnit({ key: true }))
+    held.run()
+    await idle()
+    write(feed, fakeUnit({ ms: 20, config: fakeAudio }))
+    expect(held.delays()).toEqual(sound)
+    write(feed, fakeUnit({ ms: 40 }))
+    expect(held.delays()).toEqual(picture)
+    await idle()
+    expect(viewer.writes).toBe(1)
+    held.run()
+    await idle()
+    expect(viewer.writes).toBe(2)
+    expect(tagsOf(viewer)).toHaveLength(6)
+  },
+)
+
+test('a stream of sound alone does not wait', () => {
+  const held = heldSchedule()
+  const { feed } = openFeed('http', held)
+  const viewer = new FakeViewer()
+  feed.join(viewer)
+  write(feed, fakeUnit({ config: fakeAudio }))
+  expect(held.delays()).toEqual([0])
+  held.run()
+  expect(viewer.writes).toBe(1)
+})
+
+test('a viewer whose write took long is not sent at once what may wait for more', async () => {
+  const held = heldSchedule()
+  const { feed } = openFeed('http', { mergeMs: 100, schedule: held.schedule })
+  const viewer = new FakeViewer({ reading: false })
+  feed.join(viewer)
+  write(feed, fakeUnit({ key: true }))
+  held.run()
+  write(feed, fakeUnit({ ms: 40 }))
+  viewer.take()
+  expect(viewer.writes).toBe(1)
+  viewer.take()
+  held.run()
+  expect(viewer.writes).toBe(2)
+})
+
+test('when all are gone nothing is put off any more', () => {
+  const held = heldSchedule()
+  const { feed } = openFeed('http', held)
+  feed.join(new FakeViewer())
+  write(feed, fakeUnit({ key: true }))
+  feed.end('ended')
+  expect(held.delays()).toEqual([])
 })
 
 test('H.265 leaves as Enhanced hvc1', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { schedule } from '../../../../agent/play/flush-timer.ts'
 import { FlvFeed } from '../../../../agent/play/flv-feed.ts'
 import { packings } from '../../../../agent/play/packing.ts'
 import { ChunkReader } from '../../../../agent/protocol/rtmp/chunk-reader.ts'
@@ -13,7 +14,8 @@ function openFeed(startedAtMs = 0) {
     packing: packings.rtmp,
     startedAtMs,
     now: () => 0,
-    schedule: (flush) => void setImmediate(flush),
+    schedule,
+    mergeMs: 0,
     figures: { bytes: 0, skips: 0, skippedBytes: 0 },
     onViewerEnd: () => undefined,
   })
@@ -57,7 +59,8 @@ test('each write is whole messages: control messages may stand between any two',
   feed.join({
     write: (chunks, done) => {
       writes.push(Buffer.concat(chunks))
-      setImmediate(done, false)
+      setImmediate(done)
+      return false
     },
     end: () => undefined,
   })

@@ -1,0 +1,29 @@
+/**
+ * The hub and the gRPC service of an agent, without what is before them: `node grpc-source.ts streams fps bytes`.
+ * Each picture bears the time at which it came to the hub, by the clock that all processes of a machine share.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openGrpcRig } from '../../test/support/grpc-rig.ts'
+import { syntheticPicture } from '../../test/support/synthetic.ts'
+
+const [streams = 1, fps = 25, bytes = 20_000] = process.argv.slice(2).map(Number)
+const rig = await openGrpcRig()
+const publishers = Array.from({ length: streams }, (_, i) => rig.publish(`cam-${i}`))
+const everyMs = 1000 / fps
+const startedMs = performance.now()
+process.send?.({ port: rig.port, token: await rig.token('viewer') })
+process.on('disconnect', () => process.exit())
+
+const sent = publishers.map(() => 0)
+for (;;) {
+  for (const [i, publisher] of publishers.entries()) {
+    const n = sent[i] ?? 0
+    if (performance.now() < startedMs + (n + i / streams) * everyMs) continue
+    const unit = syntheticPicture(n, { gop: fps, frameMs: everyMs, bytes })
+    const slice = Buffer.from(unit.nalUnits.at(-1) ?? [])
+    slice.write(process.hrtime.bigint().toString(16).padStart(16, '0'), slice.length - 16, 'latin1')
+    publisher.push({ ...unit, nalUnits: [...unit.nalUnits.slice(0, -1), slice] })
+    sent[i] = n + 1
+  }
+  await sleep(1)
+}

@@ -97,6 +97,8 @@ export const links = {
   download: (id: string, stream: string, filePart: number, format: 'mp4' | 'h264') =>
     pathOf(`/v1/recordings/${part(id)}/download`, { stream, part: filePart, format }),
   timestamps: (id: string, stream: string) => pathOf(`/v1/recordings/${part(id)}/timestamps.csv`, { stream }),
+  /** A JPEG of now; `turn` makes the address a new one. */
+  still: (stream: string, turn: number) => pathOf(`/agent/v1/streams/${part(stream)}/still`, { turn }),
   live: (stream: string) =>
     `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/live/${part(stream)}.flv`,
 }

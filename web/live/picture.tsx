@@ -5,6 +5,7 @@ import { formatCodec, formatSpan } from '../format.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { canDecode, type LiveState, playLive } from './play-live.ts'
+import { Stills } from './stills.tsx'
 import { pageVisible } from './visible.ts'
 
 type PictureProps = { stream: StreamInfo; active: boolean; large: boolean }
@@ -12,7 +13,7 @@ type PictureProps = { stream: StreamInfo; active: boolean; large: boolean }
 /** The moving picture of a stream; words where there is none, or no decoder for it. */
 export function Picture({ stream, active, large }: PictureProps): JSX.Element {
   const wanted = active && pageVisible.value && stream.state === 'live'
-  if (!canDecode(stream.video?.codecString)) return <Undecodable codec={stream.video?.codec ?? ''} />
+  if (!canDecode(stream.video?.codecString)) return <Undecodable stream={stream} wanted={wanted} />
   return <Video stream={stream} wanted={wanted} large={large} />
 }
 
@@ -77,11 +78,14 @@ function Overlay({ stream, state }: { stream: StreamInfo; state: LiveState }): J
   )
 }
 
-function Undecodable({ codec }: { codec: string }): JSX.Element {
+function Undecodable({ stream, wanted }: { stream: StreamInfo; wanted: boolean }): JSX.Element {
   return (
-    <div class="overlay">
-      <Icon name="camera" />
-      <p>{text.value.live.unsupported(formatCodec(codec))}</p>
-    </div>
+    <>
+      <div class="overlay">
+        <Icon name="camera" />
+        <p>{text.value.live.unsupported(formatCodec(stream.video?.codec ?? ''))}</p>
+      </div>
+      <Stills name={stream.name} wanted={wanted} />
+    </>
   )
 }

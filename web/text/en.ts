@@ -58,7 +58,8 @@ export const en = {
     waiting: 'Waiting for the camera',
     lastSeen: (span: string) => `last picture ${span} ago`,
     retrying: (span: string) => `Connection lost. Next try in ${span}.`,
-    unsupported: (codec: string) => `This browser cannot decode ${codec}. It is recorded all the same.`,
+    unsupported: (codec: string) =>
+      `This browser cannot decode ${codec}. It shows a still each second, and is recorded all the same.`,
     open: (name: string) => `Open ${name} large`,
     record: 'Record',
     recordAria: (name: string) => `Record ${name}`,

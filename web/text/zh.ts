@@ -56,7 +56,7 @@ export const zh: Texts = {
     waiting: '等待摄像头',
     lastSeen: (span) => `最后画面在 ${span} 前`,
     retrying: (span) => `连接中断，${span} 后重试。`,
-    unsupported: (codec) => `此浏览器无法解码 ${codec}。录制不受影响。`,
+    unsupported: (codec) => `此浏览器无法解码 ${codec}，改为每秒显示一张截图。录制不受影响。`,
     open: (name) => `放大显示 ${name}`,
     record: '录制',
     recordAria: (name) => `录制 ${name}`,

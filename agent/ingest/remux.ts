@@ -12,6 +12,14 @@ export type RemuxInput = AsyncIterable<Uint8Array> | { path: string }
 
 export type Remux = (input: RemuxInput, signal: AbortSignal) => AsyncIterable<Uint8Array>
 
+// Playlists and the like are not among them: they name other files, also ours.
+const containers = 'mov,matroska,mpegts,mpeg,flv,h264,hevc,avi,asf,nut,ogg'
+
+const pipeArgs = [
+  // Two seconds of a live stream are enough to see what it holds.
+  ...['-protocol_whitelist', 'pipe', '-probesize', '1000000', '-analyzeduration', '2000000'],
+]
+
 const copyArgs = [
   // Times as they are; the first video and the first sound, untouched.
   ...['-map', '0:v:0?', '-map', '0:a:0?', '-c', 'copy', '-copyts', '-muxdelay', '0', '-muxpreload', '0'],
@@ -37,9 +45,9 @@ export function createRemux(findFfmpeg: () => Promise<string | undefined>): Remu
 async function* convert(bin: string, input: RemuxInput, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted()
   const from = 'path' in input ? `file:${input.path}` : 'pipe:0'
-  // Two seconds of a live stream are enough to see what it holds.
-  const probing = 'path' in input ? [] : ['-probesize', '1000000', '-analyzeduration', '2000000']
-  const child = spawnFfmpeg({ bin, args: [...probing, '-i', from, ...copyArgs], fileBytesMax: 0 })
+  const reading = 'path' in input ? [] : pipeArgs
+  const args = [...reading, '-format_whitelist', containers, '-i', from, ...copyArgs]
+  const child = spawnFfmpeg({ bin, args, fileBytesMax: 0 })
   const kill = () => child.kill()
   signal.addEventListener('abort', kill, { once: true })
   let inputFailure: unknown

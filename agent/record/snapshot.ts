@@ -52,8 +52,8 @@ export class Snapshots {
   /**
    * Of now: the camera's own still, or the newest key frame. Of a time: the nearest key frame that is held.
    *
-   * `Unavailable`: offline; `DeadlineExceeded`: no key frame yet; `Unauthenticated`: the camera refuses its
-   * credentials; `FailedPrecondition`: not held any more, or no FFmpeg.
+   * `Unavailable`: offline; `DeadlineExceeded`: no key frame yet; `FailedPrecondition`: the camera refuses its
+   * credentials, it is not held any more, or there is no FFmpeg.
    */
   async take(request: StillRequest): Promise<Still> {
     const key = `${request.stream.toLowerCase()} ${request.at ?? 'now'} ${request.ownPicture ?? false}`
@@ -97,7 +97,7 @@ export class Snapshots {
     } catch (cause) {
       const error = AppError.from(cause)
       // A wrong password counts towards the camera's lock: the stream would not come either.
-      if (error.kind === 'Unauthenticated' || error.kind === 'PermissionDenied') throw error
+      if (error.kind === 'Unauthenticated' || error.kind === 'PermissionDenied') throw ofCamera(error)
     }
     return undefined
   }
@@ -106,7 +106,7 @@ export class Snapshots {
     const { hold, failure, find } = this.#options
     using held = hold?.(stream)
     return await awaitKeyFrame(stream, this.#options, () => {
-      if (held) return failure?.(stream)
+      if (held) return ofCamera(failure?.(stream))
       return find(stream)?.state === 'live' ? undefined : offline(stream)
     })
   }
@@ -124,6 +124,13 @@ export class Snapshots {
     if (best && (best === kept || Math.abs(best.takenAt - at) < freshMs)) return best
     throw await notHeld(stream, ring)
   }
+}
+
+/** It is not the caller who is not known, it is this agent to the camera: a client must not take it for its own. */
+function ofCamera<E extends AppError | undefined>(error: E): E | AppError {
+  if (error?.kind !== 'Unauthenticated') return error
+  const zh = error.messageZh === undefined ? {} : { zh: error.messageZh }
+  return new AppError('FailedPrecondition', error.message, { cause: error, ...zh })
 }
 
 function isJpeg(bytes: Uint8Array): boolean {

@@ -97,7 +97,7 @@ describe.skipIf(!ready)('stills', () => {
   }, 30_000)
 
   test.each([
-    ['wrong', 401, /refuses the user name or the password/],
+    ['wrong', 412, /refuses the user name or the password/],
     ['noise', 400, /no video that can be read/],
     ['itself', 403, /metadata service/],
     ['nobody', 404, /no stream nobody/],

@@ -166,6 +166,8 @@ describe.skipIf(!ffmpeg)('what is no video', () => {
     ['a page', '<html>log in</html>'.repeat(100)],
     ['nothing', ''],
     ['noise', Buffer.alloc(100_000, 7)],
+    ['a playlist of our files', '#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///tmp/x.ts\n'],
+    ['a list of our files', "ffconcat version 1.0\nfile 'x.ts'\n"],
   ])('%s', async (_, body) => {
     const url = await serve((_request, response) => response.end(body))
     const { error } = await play(http(url))

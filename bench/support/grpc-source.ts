@@ -1,7 +1,9 @@
 /**
  * The hub and the gRPC service of an agent, without what is before them: `node grpc-source.ts streams fps bytes`.
- * Each picture bears the time at which it came to the hub, by the clock that all processes of a machine share.
+ * Beside it a bare socket that gets the same bytes. Each picture bears the time at which it came to the hub, by the clock that all processes of a machine share.
  */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openGrpcRig } from '../../test/support/grpc-rig.ts'
 import { syntheticPicture } from '../../test/support/synthetic.ts'
@@ -11,7 +13,13 @@ const rig = await openGrpcRig()
 const publishers = Array.from({ length: streams }, (_, i) => rig.publish(`cam-${i}`))
 const everyMs = 1000 / fps
 const startedMs = performance.now()
-process.send?.({ port: rig.port, token: await rig.token('viewer') })
+const bare = new Set<Socket>()
+const bareServer = createServer({ noDelay: true }, (socket) => {
+  bare.add(socket.on('error', () => undefined))
+}).listen(0, '127.0.0.1')
+await once(bareServer, 'listening')
+const { port: barePort } = bareServer.address() as AddressInfo
+process.send?.({ port: rig.port, barePort, token: await rig.token('viewer') })
 process.on('disconnect', () => process.exit())
 
 const sent = publishers.map(() => 0)
@@ -23,6 +31,7 @@ for (;;) {
     const slice = Buffer.from(unit.nalUnits.at(-1) ?? [])
     slice.write(process.hrtime.bigint().toString(16).padStart(16, '0'), slice.length - 16, 'latin1')
     publisher.push({ ...unit, nalUnits: [...unit.nalUnits.slice(0, -1), slice] })
+    for (const socket of bare) socket.write(slice)
     sent[i] = n + 1
   }
   await sleep(1)

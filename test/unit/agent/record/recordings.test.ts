@@ -246,6 +246,33 @@ describe('the past', () => {
     expect(closed).toMatchObject({ state: 'closed', to: now - 10_000 })
   })
 
+  test('of which the ring holds only the later part says so, once its first segment is known', async () => {
+    const now = clock.nowMs()
+    openSince = now - 20_000
+    const { id } = await recordings.start({ streams: ['door'], from: now - 30_000 })
+    const missing = { from: now - 30_000, to: now - 20_000, cause: 'recycled' }
+    expect(ring.files.get(id)?.streams[0]?.gaps).toEqual([missing])
+    ring.add('door', 1, now - 20_003, now) // The estimate of the wall time got better meanwhile.
+    const { streams } = await recordings.stop(id)
+    expect(streams[0]?.gaps).toEqual([{ ...missing, to: now - 20_003 }])
+  })
+
+  test('that is explained by a gap of the ring is not explained twice', async () => {
+    const now = clock.nowMs()
+    ring.add('door', 1, now - 20_000, now - 5000)
+    ring.lost.push({ stream: 'door', from: now - 40_000, to: now - 20_000, cause: 'source-lost' })
+    const { id } = await recordings.start({ streams: ['door'], from: now - 30_000 })
+    const { streams } = await recordings.stop(id)
+    expect(streams[0]?.gaps).toEqual([{ from: now - 30_000, to: now - 20_000, cause: 'source-lost' }])
+  })
+
+  test('that ended before anything that is held is refused', async () => {
+    const now = clock.nowMs()
+    openSince = now - 5000
+    const request = { streams: ['door'], from: now - 30_000, durationMs: 10_000 }
+    await expect(recordings.start(request)).rejects.toThrow(/what is held begins at 2026-11-20T05:29:55.000Z/)
+  })
+
   test('that is in the segment being written needs no sealed one', async () => {
     openSince = clock.nowMs() - 4000
     expect(await recordings.start({ streams: ['door'], from: clock.nowMs() - 30_000 })).toMatchObject({
@@ -274,7 +301,10 @@ describe('the future', () => {
     const { id, state } = await recordings.start({ streams: ['a', 'b'], from: at, durationMs: 1000 })
     expect(state).toBe('armed')
     expect(claimed.size).toBe(0)
-    await clock.advance(3 * 3_600_000)
+    await clock.advance(3 * 3_600_000 - 15_000) // So that a camera is connected, and has sent a key frame.
+    expect(claimed.size).toBe(2)
+    expect(ring.files.get(id)).toMatchObject({ state: 'armed' })
+    await clock.advance(15_000)
     expect(ring.files.get(id)).toMatchObject({ state: 'open', from: at })
     expect(claimed.size).toBe(2)
     await clock.advance(1000)
@@ -288,6 +318,7 @@ describe('the future', () => {
     expect(closed).toMatchObject({ state: 'closed', from: at, to: at })
     expect(log).toEqual([])
     await clock.advance(120_000)
+    expect(claimed.size).toBe(0)
     expect(ring.saves).toEqual(['1 armed', '2 closed'])
   })
 })

@@ -3,10 +3,11 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { simPhone } from '../../agent/sim/phone.ts'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
-import { MediaClient } from '../support/grpc-client.ts'
+import { ended, MediaClient } from '../support/grpc-client.ts'
 import { repository } from '../support/modules.ts'
 import { freePort, Program } from '../support/program.ts'
 import { hasProgram } from '../support/shared-data.ts'
@@ -98,6 +99,19 @@ test('a recording is one by its id, however often it is started and stopped', as
   const metrics = await (await program.fetch('/metrics')).text()
   expect(metrics).toMatch(/edgereel_grpc_calls_total\{code="0"\} \d+/)
 })
+
+test.skipIf(!hasProgram('ffmpeg'))(
+  'a still of the stream; an address that is no camera’s is refused in words',
+  async () => {
+    using client = await MediaClient.open(`unix:${join(program.data, 'edgereel.sock')}`)
+    const { jpeg, takenAt } = await client.call('CaptureSnapshot', { name: 'cam' })
+    expect(jpeg.subarray(0, 3)).toEqual(Buffer.from('ffd8ff', 'hex'))
+    expect(Math.abs(takenAt.seconds - Date.now() / 1000)).toBeLessThan(60)
+    const unknown = await ended(client.open({ uri: 'gopher://10.0.0.1/' }))
+    expect(unknown.code).toBe(status.INVALID_ARGUMENT)
+    expect(unknown.details).toContain('rtsp://')
+  },
+)
 
 async function pictures(file: string): Promise<number> {
   const args = [

@@ -95,6 +95,7 @@ async function send(
   } catch (cause) {
     signal.throwIfAborted()
     if (cause instanceof AppError) throw cause
+    if (isUntrusted(cause)) throw untrusted(url, cause)
     throw unavailable(url, 'there is no answer', '没有应答', cause)
   } finally {
     slow.removeEventListener('abort', giveUp)
@@ -135,6 +136,19 @@ function accept(response: IncomingMessage, url: URL): CameraHttpAnswer {
 function unauthenticated(url: URL, what: string): AppError {
   return new AppError('Unauthenticated', `camera ${url.host}: it ${what}; check them in its address`, {
     zh: `摄像机 ${url.host}：用户名或密码未被接受，请检查地址中的用户名和密码。`,
+  })
+}
+
+function isUntrusted(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)
+}
+
+function untrusted({ host }: URL, cause: unknown): AppError {
+  const message = `camera ${host}: its certificate is not trusted; give its authority in NODE_EXTRA_CA_CERTS, or use http://`
+  return new AppError('FailedPrecondition', message, {
+    cause,
+    zh: `摄像机 ${host}：证书不受信任；请在 NODE_EXTRA_CA_CERTS 中提供其 CA，或改用 http://。`,
   })
 }
 

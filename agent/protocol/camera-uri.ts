@@ -108,7 +108,8 @@ function bracketed(host: string): string {
 const defaultPorts: Record<string, number> = { rtsp: 554, rtsps: 322, http: 80, https: 443 }
 
 function plainUri({ kind, rest, display }: Parts, asked: CameraTrack | undefined): CameraUri {
-  const { login, authority, path } = splitAuthority(rest)
+  const { login, authority, path: given } = splitAuthority(rest)
+  const path = given.replace(/#.*$/s, '')
   const usual = defaultPorts[kind] ?? 0
   const { host, port } = parseHost(kind, authority, usual)
   const url = `${kind}://${bracketed(host)}${port === usual ? '' : `:${port}`}${requestPath(path)}`
@@ -142,10 +143,9 @@ function split(rest: string, at: number, end: number) {
   return { login, authority: rest.slice(at + 1, end), path: rest.slice(end) }
 }
 
-/** What a request line may hold: no space, no fragment, nothing outside ASCII. */
+/** What a request line may hold: no space, nothing outside ASCII. */
 function requestPath(path: string): string {
-  const text = path.replace(/#.*$/s, '')
-  return text.replace(/[^\x21-\x7e]+/gu, (found) => encodeURIComponent(found)) || '/'
+  return path.replace(/[^\x21-\x7e]+/gu, (found) => encodeURIComponent(found)) || '/'
 }
 
 /** Channel and track, where an address is written in a maker's own way. */
@@ -166,7 +166,10 @@ function vendorUri({ kind, rest, display }: Parts, asked: CameraTrack | undefine
   const { host, port: sdkPort } = parseHost(kind, rest.slice(0, slash), sdkPorts[vendor])
   const behind = rest.slice(slash + 1)
   const at = behind.lastIndexOf('@')
-  const [list = '', query = ''] = behind.slice(at + 1).split('?', 2)
+  const [list = '', query = ''] = behind
+    .slice(at + 1)
+    .replace(/#.*$/s, '')
+    .split('?', 2)
   const tracks = parseTracks(kind, list)
   const track = asked ?? tracks[0] ?? 'main'
   if (!tracks.includes(track)) {

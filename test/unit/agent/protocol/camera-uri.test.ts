@@ -92,6 +92,11 @@ test.each([
   ['rtsps://h/x', { kind: 'rtsps', port: 322, rtspUrl: 'rtsps://h/x' }],
   ['http://u:p@h/live.flv?a=b', { httpUrl: 'http://h/live.flv?a=b', port: 80, kind: 'http' }],
   ['https://h:8443/t.ts', { httpUrl: 'https://h:8443/t.ts', port: 8443 }],
+  [
+    'rtsp://h/Streaming/Channels/101#udp',
+    { rtspUrl: 'rtsp://h/Streaming/Channels/101', name: 'cam-h-1-main' },
+  ],
+  ['hik://h/u:p#1@sub#udp', { rtspUrl: 'rtsp://h/Streaming/Channels/102', password: 'p#1' }],
   ['rtsp://h/流', { rtspUrl: 'rtsp://h/%E6%B5%81' }],
   ['file:///tmp/a%20b.h264', { kind: 'file', path: '/tmp/a b.h264' }],
 ])('%s', (text, expected) => {

@@ -49,7 +49,7 @@ test('what is no message is skipped up to the next that is one', () => {
 })
 
 test.each([
-  ['a head without end', 'RTSP/1.0 200 OK\r\n' + 'a: b\r\n'.repeat(4000), /head of more than/],
+  ['a head without end', `RTSP/1.0 200 OK\r\n${'a: b\r\n'.repeat(4000)}`, /head of more than/],
   ['a body of a gigabyte', 'RTSP/1.0 200 OK\r\nContent-Length: 1000000000\r\n\r\n', /body of 1000000000/],
   ['a body of less than nothing', 'RTSP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n', /body of -1/],
   ['noise without end', '\x00'.repeat(300_000), /no RTSP/],

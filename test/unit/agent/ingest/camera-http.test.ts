@@ -1,9 +1,15 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createCameraGuard } from '../../../../agent/ingest/camera-guard.ts'
 import { getFromCamera } from '../../../../agent/ingest/camera-http.ts'
+import { hasProgram } from '../../../support/shared-data.ts'
 
 const lookup = async (host: string) =>
   host === 'meta.evil' ? [{ address: '169.254.169.254' }] : [{ address: '127.0.0.1' }]
@@ -142,4 +148,34 @@ test('no answer, and a head that never ends', async () => {
     response.socket?.write(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`)
   })
   await expect(get(url)).rejects.toMatchObject({ kind: 'Unavailable' })
+})
+
+test.skipIf(!hasProgram('openssl'))('a certificate that nobody signed is said', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'camera-tls-'))
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=cam.lan',
+    '-keyout',
+    key,
+    '-out',
+    cert,
+  ]
+  execFileSync('openssl', args, { stdio: 'ignore' })
+  const server = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert) }).listen(
+    0,
+    '127.0.0.1',
+  )
+  await new Promise((resolve) => server.once('listening', resolve))
+  onTestFinished(() => {
+    server.close()
+    rmSync(dir, { recursive: true })
+  })
+  const answer = get(`https://cam.lan:${(server.address() as AddressInfo).port}/x`, 'admin', 'sesame')
+  await expect(answer).rejects.toThrow(/certificate is not trusted/)
 })

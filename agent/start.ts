@@ -333,7 +333,8 @@ async function openGrpc(
 
 /** The figures of Prometheus; what is live, for `stats`. */
 function watchLive(parts: Kept & Live & { loop: LoopDelay }, rtmp: RtmpDoor | undefined) {
-  const { metrics, hub, play, phones, ring, uploader, hooks, forwards, rtmpIngest, times, loop } = parts
+  const { metrics, hub, play, phones, ring, uploader, hooks, forwards, rtmpIngest, sources, times, loop } =
+    parts
   registerFigures(metrics, {
     ...{ hub, loop, play: play.figures },
     refusedPackets: () => phones.refusedPackets(),
@@ -344,6 +345,7 @@ function watchLive(parts: Kept & Live & { loop: LoopDelay }, rtmp: RtmpDoor | un
     },
     hooks: () => hooks.figures,
     forwards: () => forwards.status(),
+    cameras: () => sources.list(),
     rtmp: () => ({ ended: rtmp?.ended ?? {}, refused: rtmpIngest.refused }),
   })
   return () =>

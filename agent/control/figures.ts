@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/error.ts'
 import type { Hub, HubEvent } from '../hub/hub.ts'
+import type { SourceInfo } from '../ingest/sources.ts'
 import type { DoorEvent } from '../listen/http.ts'
 import type { RtmpDoorEvent } from '../listen/rtmp.ts'
 import type { PlayFigures } from '../play/flv.ts'
@@ -26,6 +27,8 @@ type Sources = {
   upload?: () => { pendingSegments: number; pendingBytes: number }
   hooks?: () => HookFigures
   forwards?: () => readonly ForwardStatus[]
+  /** Cameras that are fetched from. */
+  cameras?: () => readonly SourceInfo[]
   /** Connections of RTMP that ended, and units of RTMP publishers that were refused, by reason. */
   rtmp?: () => { ended: Readonly<Partial<Record<string, number>>>; refused: Readonly<Record<string, number>> }
 }
@@ -35,7 +38,7 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
   streamFigures(metrics, sources.hub)
   viewerFigures(metrics, sources.play)
   processFigures(metrics, sources.loop)
-  const { refusedPackets, ring, upload, hooks, forwards, rtmp } = sources
+  const { refusedPackets, ring, upload, hooks, forwards, cameras, rtmp } = sources
   if (refusedPackets) {
     metrics.counterOf('edgereel_phone_refused_packets_total', 'Packets of phones that were refused', () =>
       byLabel('reason', Object.entries(refusedPackets())),
@@ -44,6 +47,7 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
   if (ring) ringFigures(metrics, ring)
   if (hooks) hookFigures(metrics, hooks)
   if (forwards) forwardFigures(metrics, forwards)
+  if (cameras) cameraFigures(metrics, cameras)
   if (rtmp) rtmpFigures(metrics, rtmp)
   if (upload) {
     metrics.gauge(
@@ -132,6 +136,29 @@ function streamFigures(metrics: Metrics, hub: Pick<Hub, 'streams'>): void {
     'edgereel_stream_viewers',
     'Viewers of a stream',
     perStream((s) => s.viewers),
+  )
+}
+
+function cameraFigures(metrics: Metrics, cameras: () => readonly SourceInfo[]): void {
+  metrics.gauge(
+    'edgereel_camera_live',
+    'Cameras that are wanted: 1 while they give pictures, otherwise 0',
+    () =>
+      byLabel(
+        'stream',
+        cameras()
+          .filter(({ status }) => status.state !== 'idle')
+          .map(({ name, status }) => [name, status.state === 'live' ? 1 : 0] as const),
+      ),
+  )
+  metrics.counterOf(
+    'edgereel_camera_failures_total',
+    'Connections to cameras that ended without being asked to',
+    () =>
+      byLabel(
+        'stream',
+        cameras().map(({ name, status }) => [name, status.failures] as const),
+      ),
   )
 }
 

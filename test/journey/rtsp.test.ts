@@ -100,6 +100,21 @@ test('a camera that goes and comes back: the time between is a gap', async () =>
   expect(rig.gaps('door')).toEqual([{ fromMs: last?.ptsMs, toMs: next?.ptsMs, cause: 'source-lost' }])
 })
 
+test('a camera that stalls: seen while the connection lives, and connected anew', async () => {
+  const rig = stack.use(openRtspRig())
+  const camera = stack.use(await filmingCamera())
+  rig.sources.set('door', camera.url)
+  using _ = rig.sources.hold('door')
+  await until(() => rig.pictures('door').length >= 20, 'pictures came')
+  camera.stall(true)
+  await until(() => rig.sources.info('door')?.status.state === 'offline', 'it is noticed', 20_000)
+  expect(rig.sources.info('door')?.status.error?.message).toMatch(/connected but sent no pictures/)
+  const before = rig.pictures('door').length
+  camera.stall(false)
+  await until(() => rig.pictures('door').length >= before + 20, 'it is back')
+  expect(rig.gaps('door')).toMatchObject([{ cause: 'source-lost' }])
+}, 60_000)
+
 test('on demand: connected while somebody wants it, and a little longer', async () => {
   const rig = stack.use(openRtspRig({ lingerMs: 300 }))
   const camera = stack.use(await filmingCamera())

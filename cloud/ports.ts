@@ -2,7 +2,7 @@
 
 export type ObjectHead = {
   sizeBytes: number
-  /** SHA-256 that the store computed or checked on the way in, hex. */
+  /** SHA-256 that the store computed or checked, hex; undefined when it has none, or none was asked for. */
   sha256: string | undefined
   lastModifiedMs: number
 }
@@ -11,6 +11,8 @@ export type PutOptions = {
   sizeBytes: number
   contentType: string
   sha256?: string
+  /** Nobody will ask for its SHA-256: what lies in it has checksums of its own. */
+  unsummed?: boolean
   /** `AlreadyExists` if the key is taken (S3: If-None-Match: *). */
   ifAbsent?: boolean
 }
@@ -31,7 +33,8 @@ export type ObjectStore = {
   put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<void>
   /** `NotFound` if there is none. */
   get(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
-  head(key: string): Promise<ObjectHead | undefined>
+  /** `sizeOnly`: the SHA-256 is not needed, and not computed for an object that was stored without. */
+  head(key: string, options?: { sizeOnly?: boolean }): Promise<ObjectHead | undefined>
   delete(key: string): Promise<void>
   list(
     prefix: string,

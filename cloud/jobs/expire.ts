@@ -36,7 +36,8 @@ async function expireRaw({ store, catalogue, clock }: JobPorts, signal: AbortSig
       signal.throwIfAborted()
       const segment = segmentRow.parse(row)
       const isVerified =
-        segment.media && (await store.head(segment.media.key))?.sizeBytes === segment.media.sizeBytes
+        segment.media &&
+        (await store.head(segment.media.key, { sizeOnly: true }))?.sizeBytes === segment.media.sizeBytes
       if (isVerified) for (const key of rawKeys(segment)) await store.delete(key)
       await changeRow(catalogue, segment, (before) => {
         const { gsi2pk: _pk, gsi2sk: _sk, ...rest } = before ?? segment

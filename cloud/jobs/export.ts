@@ -129,12 +129,13 @@ class Exporter {
       )
     }
     const key = keys.exportPart(this.#input.recording, this.#input.version, stream, part.number)
-    const stored = await putOnce(store, key, {
+    await putOnce(store, key, {
       body: () => this.#movieBytes(movie, stream),
       sizeBytes: movie.plan.totalBytes,
       contentType: 'video/mp4',
     })
-    this.files.push(exportFileOf({ stream, key, part, movie, stored }))
+    const sha256 = (await store.head(key))?.sha256 ?? ''
+    this.files.push(exportFileOf({ stream, key, part, movie, sha256 }))
     return true
   }
 
@@ -174,9 +175,9 @@ function exportFileOf(made: {
   key: string
   part: Part
   movie: PartMovie
-  stored: { sizeBytes: number; sha256: string }
+  sha256: string
 }): ExportFile {
-  const { stream, key, part, movie, stored } = made
+  const { stream, key, part, movie, sha256 } = made
   const shown = movie.plan.tracks.filter((track) => track !== undefined)
   const at = movie.video ? movie.tracks.indexOf(movie.video) : 0
   const config = movie.video?.config
@@ -190,7 +191,7 @@ function exportFileOf(made: {
     width: config?.track === 'video' ? config.width : 0,
     height: config?.track === 'video' ? config.height : 0,
     units: movie.plan.tracks[at]?.samples ?? 0,
-    mp4Bytes: stored.sizeBytes,
-    sha256: stored.sha256,
+    mp4Bytes: movie.plan.totalBytes,
+    sha256,
   }
 }

@@ -52,9 +52,9 @@ async function mux(
 ): Promise<Partial<Row>> {
   const index = await readIndex(store, of)
   const tracks = rawTracks(of, index)
-  const { plan, stored, damaged } = await writeChecked({ of, index, tracks }, store, signal)
+  const { plan, damaged } = await writeChecked({ of, index, tracks }, store, signal)
   return {
-    media: { key: keys.media(of), ...stored, ...mediaFacts(plan, tracks) },
+    media: { key: keys.media(of), sizeBytes: plan.totalBytes, ...mediaFacts(plan, tracks) },
     config: configHash(index),
     damagedUnits: damaged.size,
     damagedRecords: [...damaged],
@@ -65,7 +65,7 @@ async function mux(
 }
 
 type Segment = { of: Manifest; index: ParsedIndex; tracks: readonly RawTrack[] }
-type Written = { plan: SegmentPlan; stored: { sizeBytes: number; sha256: string }; damaged: Set<number> }
+type Written = { plan: SegmentPlan; damaged: Set<number> }
 
 /**
  * Every unit is compared with its checksum as it is copied: one pass over the bytes. Only when one does not
@@ -84,11 +84,11 @@ async function writeChecked(segment: Segment, store: ObjectStore, signal: AbortS
   }
   await look(segment.tracks.filter((track) => !inMovie.includes(track)))
   try {
-    return { ...(await writeMovie(segment, damaged, store, signal)), damaged }
+    return { plan: await writeMovie(segment, damaged, store, signal), damaged }
   } catch (error) {
     if (AppError.from(error).kind !== 'DataLoss') throw error
     await look(inMovie)
-    return { ...(await writeMovie(segment, damaged, store, signal)), damaged }
+    return { plan: await writeMovie(segment, damaged, store, signal), damaged }
   }
 }
 
@@ -104,12 +104,14 @@ async function writeMovie(
   await using readers = new AsyncDisposableStack()
   const sources = chosen.map((track) => readers.use(new RangeReader(store, track.key)))
   const readerOf = (source: number) => sourceOf(sources, source)
-  const stored = await putOnce(store, keys.media(of), {
+  // Each unit has its checksum in the index: one of the file would cost as much CPU as all the rest.
+  await putOnce(store, keys.media(of), {
     body: () => movieBytes(plan, { tracks: movie.tracks, readerOf }, signal),
     sizeBytes: plan.totalBytes,
     contentType: 'video/mp4',
+    unsummed: true,
   })
-  return { plan, stored }
+  return plan
 }
 
 /** Segments with the same one fit into one file. */

@@ -91,7 +91,7 @@ async function deleteSegment(segment: SegmentRow, { store, catalogue, clock }: J
   const own = [keys.media(segment), keys.thumbnail(segment), ...rawFiles.map((ext) => keys.raw(segment, ext))]
   let bytes = 0
   for (const key of own) {
-    bytes += (await store.head(key))?.sizeBytes ?? 0
+    bytes += (await store.head(key, { sizeOnly: true }))?.sizeBytes ?? 0
     await store.delete(key)
   }
   return bytes

@@ -76,7 +76,7 @@ type Source = ThumbnailMessage & { media: NonNullable<SegmentRow['media']>; bin:
 
 async function storeThumbnail(source: Source, store: ObjectStore, signal: AbortSignal): Promise<string> {
   const key = keys.thumbnail(source)
-  if (await store.head(key)) return key
+  if (await store.head(key, { sizeOnly: true })) return key
   const jpeg = await firstPicture(source, store, signal)
   await store.put(key, jpeg, { sizeBytes: jpeg.length, contentType: 'image/jpeg' })
   return key

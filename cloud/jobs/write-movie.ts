@@ -63,11 +63,14 @@ function restOf(read: MovieRead, { samples, sizeBytes }: MovieRead): MovieRead |
 export async function putOnce(
   store: ObjectStore,
   key: string,
-  object: { body: () => AsyncIterable<Uint8Array>; sizeBytes: number; contentType: string },
-): Promise<{ sizeBytes: number; sha256: string }> {
-  const { sizeBytes, contentType } = object
-  const before = await store.head(key)
-  if (before?.sizeBytes !== sizeBytes) await store.put(key, object.body(), { sizeBytes, contentType })
-  const head = await store.head(key)
-  return { sizeBytes, sha256: head?.sha256 ?? '' }
+  object: {
+    body: () => AsyncIterable<Uint8Array>
+    sizeBytes: number
+    contentType: string
+    unsummed?: boolean
+  },
+): Promise<void> {
+  const { body, ...options } = object
+  const before = await store.head(key, { sizeOnly: true })
+  if (before?.sizeBytes !== options.sizeBytes) await store.put(key, body(), options)
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { bodySyncEveryBytes } from '../../shared/limits.ts'
 import { giveBatchBuffer, takeBatchBuffer } from './batch-buffers.ts'
@@ -10,7 +10,7 @@ import { giveBatchBuffer, takeBatchBuffer } from './batch-buffers.ts'
  */
 export class BodyWriter implements AsyncDisposable {
   readonly #file: FileHandle
-  readonly #hash = createHash('sha256')
+  readonly #hash: Hash | undefined
   #filling = takeBatchBuffer()
   #resting = takeBatchBuffer()
   #filled = 0
@@ -18,8 +18,9 @@ export class BodyWriter implements AsyncDisposable {
   #writing: Promise<void> = Promise.resolve()
   #syncing: Promise<void> = Promise.resolve()
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, { unsummed = false } = {}) {
     this.#file = file
+    this.#hash = unsummed ? undefined : createHash('sha256')
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -33,12 +34,12 @@ export class BodyWriter implements AsyncDisposable {
   }
 
   /** Everything is on the disk. Returns the SHA-256, hex. */
-  async end(): Promise<string> {
+  async end(): Promise<string | undefined> {
     await this.#flush()
     await this.#writing
     await this.#syncing
     await this.#file.sync()
-    return this.#hash.digest('hex')
+    return this.#hash?.digest('hex')
   }
 
   async #flush(): Promise<void> {
@@ -47,7 +48,7 @@ export class BodyWriter implements AsyncDisposable {
     this.#writing = handled(writeAll(this.#file, bytes))
     ;[this.#filling, this.#resting] = [this.#resting, this.#filling]
     this.#filled = 0
-    this.#hash.update(bytes)
+    this.#hash?.update(bytes)
     this.#unsynced += bytes.length
     if (this.#unsynced < bodySyncEveryBytes) return
     this.#unsynced = 0

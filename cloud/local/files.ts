@@ -47,7 +47,8 @@ export class FileStore implements ObjectStore {
       }
       const { sha256 } = await writeObjectFile(place, body, options)
       const { size, mtimeMs } = await stat(path)
-      this.#remember(key, { sizeBytes: size, modifiedMs: Math.trunc(mtimeMs), sha256 })
+      if (sha256 !== undefined)
+        this.#remember(key, { sizeBytes: size, modifiedMs: Math.trunc(mtimeMs), sha256 })
     } catch (error) {
       // The first try may have been killed between the rename and its notification.
       if (AppError.from(error).kind === 'AlreadyExists')
@@ -68,10 +69,11 @@ export class FileStore implements ObjectStore {
     return (range?.lent ? readFileLent : readFileRange)(keyPath(this.#root, key), start, end)
   }
 
-  async head(key: string): Promise<ObjectHead | undefined> {
+  async head(key: string, { sizeOnly = false } = {}): Promise<ObjectHead | undefined> {
     const found = await this.#stat(key)
     if (!found) return undefined
     const { sizeBytes, modifiedMs } = found
+    if (sizeOnly) return { sizeBytes, sha256: undefined, lastModifiedMs: modifiedMs }
     const known = this.#options.database
       .prepare('SELECT sha256 FROM sums WHERE key = ? AND sizeBytes = ? AND modifiedMs = ?')
       .get(key, sizeBytes, modifiedMs) as { sha256: string } | undefined

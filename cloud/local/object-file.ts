@@ -16,7 +16,7 @@ export async function writeObjectFile(
   place: { root: string; temporary: string; path: string },
   body: Uint8Array | AsyncIterable<Uint8Array>,
   options: PutOptions,
-): Promise<{ sha256: string }> {
+): Promise<{ sha256: string | undefined }> {
   const temporary = join(place.temporary, randomUUID())
   try {
     const sha256 = await writeChecked(temporary, body, options)
@@ -36,9 +36,11 @@ async function writeChecked(
   path: string,
   body: Uint8Array | AsyncIterable<Uint8Array>,
   options: PutOptions,
-): Promise<string> {
+): Promise<string | undefined> {
   await using file = await open(path, 'wx', 0o600)
-  await using writer = new BodyWriter(file)
+  await using writer = new BodyWriter(file, {
+    unsummed: options.unsummed === true && options.sha256 === undefined,
+  })
   let size = 0
   for await (const chunk of body instanceof Uint8Array ? [body] : body) {
     size += chunk.length

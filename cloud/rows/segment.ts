@@ -54,7 +54,6 @@ export const segmentRow = jobState.extend({
     .looseObject({
       key: z.string(),
       sizeBytes: z.number(),
-      sha256: z.string(),
       headerBytes: z.number(),
       map: z.object({ offset: z.number(), sizeBytes: z.number() }),
       continuous: z.boolean(),

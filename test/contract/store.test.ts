@@ -100,6 +100,17 @@ describe.each(implementations)('object store, $name', ({ open }) => {
     expect(middle.equals(body.subarray(10, 2_000_000))).toBe(true)
   })
 
+  test('an object without a checksum has its size at once, and a checksum when it is asked for', async () => {
+    await using it = await open()
+    await it.store.put('media/a.mp4', pieces('hel', 'lo'), { sizeBytes: 5, contentType, unsummed: true })
+    expect(await it.store.head('media/a.mp4', { sizeOnly: true })).toMatchObject({ sizeBytes: 5 })
+    expect([sha(bytes('hello')), undefined]).toContain((await it.store.head('media/a.mp4'))?.sha256)
+    const told = { sizeBytes: 5, contentType, unsummed: true, sha256: sha(bytes('other')) }
+    await expect(it.store.put('media/a.mp4', pieces('hello'), told)).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+    })
+  })
+
   test('of many that create one key at once, one wins', async () => {
     await using it = await open()
     const tries = Array.from({ length: 8 }, (_, i) =>

@@ -12,7 +12,6 @@ function row(seq: number, more: Partial<SegmentRow> = {}): SegmentRow {
   const media = {
     key: `media/${seq}.mp4`,
     sizeBytes: 5000,
-    sha256: '',
     headerBytes: 1400,
     map: { offset: 720, sizeBytes: 680 },
     continuous: true,

@@ -38,6 +38,7 @@ export class RingProxy implements Ring {
   readonly #post: (message: ToWorker, transfer?: ArrayBuffer[]) => void
   readonly #exited: Promise<void>
   readonly #batch = new Batch()
+  #flushedMs = Number.NEGATIVE_INFINITY
   readonly #writers = new Map<Slot, RingSegmentWriter>()
   readonly #sealing = new Map<Slot, PromiseWithResolvers<Manifest | undefined>>()
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>()
@@ -234,7 +235,7 @@ export class RingProxy implements Ring {
     if (this.blocked || this.#queueBytes + cost > ringQueueBytesMax) return { result: 'busy', bytes: 0 }
     const header = unit.track === 'audio' ? audioFraming(unit) : undefined
     if (unit.track === 'audio' && !header) return { result: 'unfit', bytes: 0 }
-    if (this.#batch.empty) setTimeout(() => this.#flush(), ringBatchMs)
+    if (this.#batch.empty) this.#flushSoon()
     this.#queueBytes += cost
     const bytes = this.#batch.add(slot, unit, header, duplicate, this.#arrivalUs(unit.arrivalMs))
     return { result: 'taken', bytes }
@@ -244,8 +245,16 @@ export class RingProxy implements Ring {
     return Math.round((arrivalMs - this.#clock.monotonicMs() + this.#clock.nowMs()) * 1000)
   }
 
+  /** At the end of this turn; when the last batch has only just gone, a few milliseconds after it. */
+  #flushSoon(): void {
+    const waitMs = this.#flushedMs + ringBatchMs - this.#clock.monotonicMs()
+    if (waitMs > 0) setTimeout(() => this.#flush(), waitMs)
+    else setImmediate(() => this.#flush())
+  }
+
   #flush(): void {
     if (this.#batch.empty) return
+    this.#flushedMs = this.#clock.monotonicMs()
     const { message, transfer } = this.#batch.take()
     if (!this.#failed) this.#post(message, transfer)
   }

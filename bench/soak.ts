@@ -2,7 +2,7 @@
  * The whole program under churn: publishers and viewers that come and go over all transports, viewers that stop
  * reading, peers that speak nonsense, recordings that start and stop, a ring that is full. Every ten seconds one line
  * of figures of the agent and the cloud process; at the end the slopes.
- *   node bench/soak.ts [--minutes 60] [--visitors 4] [--streams 3] [--warm 5]
+ *   node bench/soak.ts [--minutes 60] [--visitors 4] [--streams 3] [--warm 5] [--record 60]
  * Exits 1 when memory, descriptors or threads did not stay flat (RELIABILITY.md E7).
  */
 import { readdir, readFile } from 'node:fs/promises'
@@ -12,9 +12,10 @@ import { Churn } from './support/churn.ts'
 import { numbers, short } from './support/figures.ts'
 import { figuresOf } from './support/server-process.ts'
 
-const options = numbers({ minutes: 60, visitors: 4, streams: 3, warm: 5 })
+const options = numbers({ minutes: 60, visitors: 4, streams: 3, warm: 5, record: 60 })
 const everyMs = 10_000
-const recordEveryMs = 60_000
+const recordEveryMs = options.record * 1000
+const windowMinutes = Math.max(2, options.minutes / 6) // Ten of an hour: a full collection of the heap is in each.
 const slopeMax = 1 // MB of RSS an hour, of either process (RELIABILITY.md E7).
 
 type Sample = { minutes: number; rssMb: number; fds: number; threads: number; cpuS: number }
@@ -42,12 +43,14 @@ async function children(pid: number): Promise<Record<'agent' | 'cloud', number>>
 }
 
 /**
- * Per hour, by least squares over the least of each window of two minutes: what the garbage collector has not come to
- * yet is no leak.
+ * Per hour, by least squares over the least of each window: what the garbage collector has not come to yet is no leak.
  */
 function slope(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  const windows = Map.groupBy(samples, ({ minutes }) => Math.floor(minutes / 2))
-  const points = Array.from(windows, ([window, list]) => ({ x: window / 30, y: Math.min(...list.map(of)) }))
+  const windows = Map.groupBy(samples, ({ minutes }) => Math.floor(minutes / windowMinutes))
+  const points = Array.from(windows, ([window, list]) => ({
+    x: (window * windowMinutes) / 60,
+    y: Math.min(...list.map(of)),
+  }))
   const mean = (pick: (point: { x: number; y: number }) => number) =>
     points.reduce((sum, point) => sum + pick(point), 0) / points.length
   const [x, y] = [mean((point) => point.x), mean((point) => point.y)]

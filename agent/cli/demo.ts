@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PhonesAnswer, TokenInfo } from '../../shared/contract/agent-api.ts'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
 import { simPhone } from '../sim/phone.ts'
-import { findServer, type Server } from './server.ts'
+import { ownServer, type Server } from './server.ts'
 import { inLanguage } from './words.ts'
 
 const takeMs = 10_000 // Long enough to see the clock move, short enough to be finished within 30 s of the start.
@@ -16,7 +16,7 @@ export async function runDemo(options: {
   signal: AbortSignal
 }): Promise<void> {
   const { port, signal } = options
-  const server = await findServer({ data: options.data, port: String(port) })
+  const server = await ownServer({ data: options.data, port: String(port) })
   const token = await publisherToken(server)
   const phone = simPhone({
     url: `ws://127.0.0.1:${port}/android-cam`,

@@ -1,11 +1,11 @@
 import type { PhoneInfo, PhonesAnswer, PhonesStopped } from '../../shared/contract/agent-api.ts'
 import { openTerminal } from '../control/terminal.ts'
-import { findServer } from './server.ts'
+import { ownServer } from './server.ts'
 import { language } from './words.ts'
 
 /** `start`, `stop` and `status` on the terminal on which `up` was started. */
 export async function openKeyboard(options: { data: string; port: string }): Promise<Disposable> {
-  const server = await findServer(options)
+  const server = await ownServer(options)
   const phones = {
     start: (settings: object) => server.call<PhonesAnswer>('POST', '/agent/v1/phones/start', settings),
     stop: () => server.call<PhonesStopped>('POST', '/agent/v1/phones/stop'),

@@ -24,12 +24,21 @@ export async function findServer(options: ServerOptions): Promise<Server> {
   const data = dataDirectory(options.data)
   const base = new URL(api ?? `http://127.0.0.1:${options.port ?? (await runningPort(data)) ?? 50001}`)
   const token = options.token ?? process.env.EDGEREEL_TOKEN ?? (api ? undefined : await adminToken(data))
-  const headers = token ? { authorization: `Bearer ${token}` } : {}
+  return serverAt(base, token ? { authorization: `Bearer ${token}` } : {})
+}
+
+function serverAt(base: URL, headers: Record<string, string>): Server {
   return {
     base,
     call: (method, path, body) => call(base, headers, method, path, body),
     fetch: (path, asked) => request(new URL(path, base), asked ? sending(headers, asked) : { headers }),
   }
+}
+
+/** The agent that this process has started, whatever the environment names. */
+export async function ownServer({ data, port }: { data: string; port: string }): Promise<Server> {
+  const token = (await adminToken(data)) ?? ''
+  return serverAt(new URL(`http://127.0.0.1:${port}`), { authorization: `Bearer ${token}` })
 }
 
 /** `up` writes where it listens, so that `--port` need not be given again. */

@@ -13,6 +13,8 @@ export type RtmpFootage = {
   tags: FlvTag[]
   /** From the first tag to the first of the next round. */
   durationMs: number
+  /** What is wrong with the file, of which the rest is sent. */
+  complaint?: string
 }
 
 const spacingMs = 40 // Between two rounds of a file of one tag.
@@ -26,7 +28,14 @@ export async function loadRtmpFootage(file: string | undefined, fps?: number): P
       zh: `无法读取文件 ${file}。`,
     })
   })
-  return fromTags(new FlvParser().push(bytes))
+  const parser = new FlvParser()
+  const footage = fromTags(parser.push(bytes))
+  try {
+    parser.end()
+    return footage
+  } catch (cause) {
+    return { ...footage, complaint: AppError.from(cause).message }
+  }
 }
 
 function fromTags(all: readonly FlvTag[]): RtmpFootage {

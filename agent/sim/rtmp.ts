@@ -36,6 +36,7 @@ const retryMs = 1000
 export async function simRtmp(options: SimRtmpOptions): Promise<void> {
   const { signal, log = () => undefined, time = systemClock } = options
   const footage = await loadRtmpFootage(options.file, options.fps)
+  if (footage.complaint !== undefined) log(footage.complaint)
   const zeroMs = options.clock === 'epoch' ? time.nowMs() : bootedMs
   const startedMs = time.monotonicMs()
   while (!signal.aborted) {

@@ -81,19 +81,28 @@ export class CutProxy implements AsyncDisposable {
   }
 }
 
-/** Stamps of the pictures of legacy FLV tags, in decoding order: DTS and, by the composition time, PTS. */
+const aac = 10
+const enhanced = { audio: 9, video: 0x80 }
+
+/** Stamps of the pictures, in decoding order: DTS and, by the composition time, PTS. Legacy and Enhanced. */
 export function sentPictures(tags: readonly SentTag[]): { dtsMs: number; ptsMs: number }[] {
-  return tags
-    .filter(({ kind, head }) => kind === 'video' && head[1] === 1)
-    .map(({ timestampMs, head }) => {
-      const composition = Buffer.from(head).readIntBE(2, 3)
-      return { dtsMs: timestampMs, ptsMs: timestampMs + composition }
-    })
+  return tags.flatMap(({ kind, head, timestampMs: dtsMs }) => {
+    if (kind !== 'video') return []
+    const [first = 0, second] = head
+    const isEnhanced = (first & enhanced.video) !== 0
+    const type = isEnhanced ? first & 0x0f : second
+    const composition = () => Buffer.from(head).readIntBE(isEnhanced ? 5 : 2, 3)
+    if (type === 1) return [{ dtsMs, ptsMs: dtsMs + composition() }]
+    return isEnhanced && type === 3 ? [{ dtsMs, ptsMs: dtsMs }] : []
+  })
 }
 
-/** Stamps of the AAC frames. */
+/** Stamps of the frames of sound. */
 export function sentSound(tags: readonly SentTag[]): number[] {
-  return tags
-    .filter(({ kind, head, sizeBytes }) => kind === 'audio' && head[1] === 1 && sizeBytes > 2)
-    .map(({ timestampMs }) => timestampMs)
+  const isFrame = ({ head: [first = 0, second], sizeBytes }: SentTag) => {
+    const format = first >> 4
+    if (format === enhanced.audio) return (first & 0x0f) === 1
+    return format === aac ? second === 1 && sizeBytes > 2 : sizeBytes > 1
+  }
+  return tags.filter((tag) => tag.kind === 'audio' && isFrame(tag)).map(({ timestampMs }) => timestampMs)
 }

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { role } from '../../shared/contract/agent-api.ts'
 import { name } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
-import { tokensMax } from '../../shared/limits.ts'
+import { phonesRememberedMax, tokensMax } from '../../shared/limits.ts'
 
 const token = z.object({
   id: z.string(),
@@ -36,7 +36,7 @@ const agentRecord = z.looseObject({
   /** Signs links to streams, hex. Another one ends all links. */
   linkKey: key.default(newKey),
   tokens: z.array(token).max(tokensMax),
-  phones: z.array(allowedPhone).max(1000),
+  phones: z.array(allowedPhone).max(phonesRememberedMax),
 })
 export type AgentRecord = z.infer<typeof agentRecord>
 

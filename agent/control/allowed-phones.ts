@@ -1,8 +1,7 @@
 import { AppError } from '../../shared/error.ts'
+import { phonesRememberedMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { AgentFile } from './agent-file.ts'
-
-const allowedMax = 1000 // As agent.json takes; the oldest would otherwise be forgotten unasked.
 
 /** The phones that somebody allowed, by key, in `agent.json`. */
 export function allowedPhones(file: AgentFile, clock: Pick<Clock, 'nowMs'>) {
@@ -12,12 +11,12 @@ export function allowedPhones(file: AgentFile, clock: Pick<Clock, 'nowMs'>) {
     /** Durable when it resolves. */
     remember: async (key: string): Promise<void> => {
       if (has(key)) return
-      if (file.record.phones.length >= allowedMax) {
+      if (file.record.phones.length >= phonesRememberedMax) {
         throw new AppError(
           'ResourceExhausted',
-          `${allowedMax} phones are allowed already: give this one a token`,
+          `${phonesRememberedMax} phones are allowed already: give this one a token`,
           {
-            zh: `已允许 ${allowedMax} 台手机：请为此手机创建令牌。`,
+            zh: `已允许 ${phonesRememberedMax} 台手机：请为此手机创建令牌。`,
           },
         )
       }

@@ -147,11 +147,6 @@ export async function revokeShare(catalogue: Catalogue, id: string, nowMs: numbe
   })
 }
 
-export async function listShares(catalogue: Catalogue, recording: string): Promise<ShareRow[]> {
-  const { rows } = await catalogue.query({ pk: recordingKey(recording).pk, prefix: 'SHARE#' })
-  return rows.map((row) => shareRow.parse(row))
-}
-
 /** Who did what to a recording: pk `R#<recording>`, sk `AUDIT#<time>#<random>`. */
 export async function addAudit(
   catalogue: Catalogue,

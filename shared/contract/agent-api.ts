@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { linkDefaultS, linkMaxS } from '../limits.ts'
+import { linkDefaultS, linkMaxS, sourceUrlCharsMax } from '../limits.ts'
 import { name } from './segment.ts'
 
 /** Shapes of the agent's API (`/agent/v1`): what the page, the CLI and scripts send and get. Times in answers: wall ms. */
@@ -31,7 +31,7 @@ export const uploadPolicy = z.enum(['recordings', 'always', 'never'])
 export type UploadPolicy = z.infer<typeof uploadPolicy>
 
 export const streamSettings = z.strictObject({
-  source: z.string().min(1).max(2048).optional(),
+  source: z.string().min(1).max(sourceUrlCharsMax).optional(),
   ring: ringPolicy.optional(),
   upload: uploadPolicy.optional(),
 })

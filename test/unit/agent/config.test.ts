@@ -1,5 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { parseConfig } from '../../../agent/config.ts'
+import { repository } from '../../support/modules.ts'
 
 test('gives the defaults of the contract', () => {
   const config = parseConfig(undefined)
@@ -59,4 +63,14 @@ test.each([
 ])('refuses %s', (_name, value, message) => {
   expect(() => parseConfig(value)).toThrow(expect.objectContaining({ kind: 'InvalidArgument' }))
   expect(() => parseConfig(value)).toThrow(message)
+})
+
+test('the configuration in the README is understood, and is the defaults', async () => {
+  const readme = await readFile(join(repository, 'README.md'), 'utf8')
+  const yaml = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  expect(yaml.length).toBeGreaterThan(200)
+  const { rtmp, grpc, ...rest } = parseConfig(parse(yaml))
+  const { rtmp: _rtmp, grpc: _grpc, ...defaults } = parseConfig({})
+  expect(rest).toEqual(defaults)
+  expect([rtmp.port, grpc.port]).toEqual([1935, 38080]) // Absent: these, if they are free.
 })

@@ -1,7 +1,7 @@
 /**
  * The whole program under churn: publishers and viewers that come and go over all transports, viewers that stop
  * reading, peers that speak nonsense, recordings that start and stop, a ring that is full. Every ten seconds one line
- * of figures of the agent and the cloud process; at the end the slopes.
+ * of figures of the agent and the cloud process; each minute the memory behind a full collection; at the end the slopes.
  *   node bench/soak.ts [--minutes 60] [--visitors 4] [--streams 3] [--warm 5] [--record 60]
  * Exits 1 when memory, descriptors or threads did not stay flat (RELIABILITY.md E7).
  */
@@ -10,15 +10,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, Program } from '../test/support/program.ts'
 import { Churn } from './support/churn.ts'
 import { numbers, short } from './support/figures.ts'
+import { type Collected, Inspected } from './support/inspected.ts'
 import { figuresOf } from './support/server-process.ts'
 
 const options = numbers({ minutes: 60, visitors: 4, streams: 3, warm: 5, record: 60 })
 const everyMs = 10_000
-const recordEveryMs = options.record * 1000
-const windowMinutes = Math.max(2, options.minutes / 6) // Ten of an hour: a full collection of the heap is in each.
-const slopeMax = 1 // MB of RSS an hour, of either process (RELIABILITY.md E7).
+const collectEvery = 6 // Lines.
+/** More an hour is a leak; visitors come and go, so that descriptors and handles differ by ten from line to line. */
+const limits = { rssMb: 1, heapMb: 1, fds: 6, threads: 0.5, handles: 6 }
 
 type Sample = { minutes: number; rssMb: number; fds: number; threads: number; cpuS: number }
+type Point = { minutes: number } & Collected & Pick<Sample, 'fds' | 'threads'>
 
 async function sample(pid: number, minutes: number): Promise<Sample> {
   const [{ rssMb, cpuS }, fds, tasks] = await Promise.all([
@@ -42,74 +44,71 @@ async function children(pid: number): Promise<Record<'agent' | 'cloud', number>>
   return { agent: find(/agent\/main/), cloud: find(/cloud\/local\/main/) }
 }
 
-/**
- * Per hour, by least squares over the least of each window: what the garbage collector has not come to yet is no leak.
- */
-function slope(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  const windows = Map.groupBy(samples, ({ minutes }) => Math.floor(minutes / windowMinutes))
-  const points = Array.from(windows, ([window, list]) => ({
-    x: (window * windowMinutes) / 60,
-    y: Math.min(...list.map(of)),
-  }))
-  const mean = (pick: (point: { x: number; y: number }) => number) =>
+/** Per hour, by least squares. */
+function slope(points: readonly Point[], of: keyof typeof limits): number {
+  const mean = (pick: (point: Point) => number) =>
     points.reduce((sum, point) => sum + pick(point), 0) / points.length
-  const [x, y] = [mean((point) => point.x), mean((point) => point.y)]
-  const spread = mean((point) => (point.x - x) ** 2)
-  return spread === 0 ? 0 : mean((point) => (point.x - x) * (point.y - y)) / spread
+  const [x, y] = [mean(({ minutes }) => minutes / 60), mean((point) => point[of])]
+  const spread = mean(({ minutes }) => (minutes / 60 - x) ** 2)
+  return spread === 0 ? 0 : mean((point) => (point.minutes / 60 - x) * (point[of] - y)) / spread
 }
 
 const rtmpPort = await freePort()
 await using program = await Program.start({
   config: `rtmp: { port: ${rtmpPort} }\nring: { quota: 300MB, segmentSeconds: 10 }\n`,
+  env: { NODE_OPTIONS: '--inspect-port=0' },
 })
 const pids = await children(program.pid)
-const adminToken = await program.adminToken()
+const watched = (['agent', 'cloud'] as const).map((name) => ({
+  name,
+  pid: pids[name],
+  points: [] as Point[],
+}))
+const inspectors = new Map<string, Inspected>()
+for (const { name, pid } of watched) inspectors.set(name, await Inspected.attach(pid, () => program.output))
 await using churn = new Churn({
   httpPort: program.port,
   rtmpPort,
-  adminToken,
+  adminToken: await program.adminToken(),
   phonePath: async (stream) => `/android-cam?token=${await program.publisherToken(stream)}`,
 })
 const steady = await churn.steady(options.streams)
 await sleep(2000)
 churn.start(steady, options.visitors)
 
-const samples = { agent: [] as Sample[], cloud: [] as Sample[] }
 const startedMs = performance.now()
-let recordedMs = -recordEveryMs
+const minutesNow = () => (performance.now() - startedMs) / 60_000
 let recordings = 0
-for (let next = everyMs; next <= options.minutes * 60_000; next += everyMs) {
-  const elapsed = performance.now() - startedMs
-  if (elapsed - recordedMs >= recordEveryMs) {
-    recordedMs = elapsed
+for (let line = 1; line * everyMs <= options.minutes * 60_000; line += 1) {
+  if (minutesNow() * 60 >= recordings * options.record) {
     recordings += 1
     await program.post('/agent/v1/recordings', { streams: [steady[0]], durationSeconds: 15 })
   }
-  await sleep(Math.max(0, next - (performance.now() - startedMs)))
-  const minutes = (performance.now() - startedMs) / 60_000
-  for (const name of ['agent', 'cloud'] as const) samples[name].push(await sample(pids[name], minutes))
-  const line = Object.entries(samples).map(([name, list]) => {
-    const { rssMb, fds, threads, cpuS } = list.at(-1) ?? { rssMb: 0, fds: 0, threads: 0, cpuS: 0 }
-    return `${name} ${short(rssMb)} MB, ${fds} fds, ${threads} threads, ${short(cpuS)} s of CPU`
-  })
-  console.log(`${short(minutes)} min: ${line.join(' · ')} · ${churn.present} visitors there`)
+  await sleep(Math.max(0, line * everyMs - (performance.now() - startedMs)))
+  const words: string[] = []
+  for (const { name, pid, points } of watched) {
+    const { minutes, rssMb, fds, threads, cpuS } = await sample(pid, minutesNow())
+    words.push(`${name} ${short(rssMb)} MB, ${fds} fds, ${threads} threads, ${short(cpuS)} s of CPU`)
+    const collected = line % collectEvery === 0 ? await inspectors.get(name)?.collect() : undefined
+    if (!collected) continue
+    points.push({ minutes, fds, threads, ...collected })
+    words.push(`collected: ${short(collected.rssMb)} MB, heap ${short(collected.heapMb)} MB`)
+  }
+  console.log(`${short(minutesNow())} min: ${words.join(' · ')} · ${churn.present} visitors there`)
 }
 console.log(`came: ${JSON.stringify(churn.counts)}, ${recordings} recordings`)
 const { live } = await program.json<{ live: unknown }>('/agent/v1/stats')
 console.log(`live: ${JSON.stringify(live)}`)
 
 let flat = true
-for (const [name, list] of Object.entries(samples)) {
-  const warm = list.filter(({ minutes }) => minutes >= options.warm)
-  const figures = {
-    rss: slope(warm, ({ rssMb }) => rssMb),
-    fds: slope(warm, ({ fds }) => fds),
-    threads: slope(warm, ({ threads }) => threads),
-  }
-  if (figures.rss > slopeMax || figures.fds > 2 || figures.threads > 0.5) flat = false
-  const [from, to] = [warm.at(0), warm.at(-1)]
-  console.log(
-    `${name}: RSS ${short(from?.rssMb ?? 0)} → ${short(to?.rssMb ?? 0)} MB, ${short(figures.rss)} MB/h; descriptors ${from?.fds} → ${to?.fds}, ${short(figures.fds)} an hour; threads ${short(figures.threads)} an hour`,
-  )
+for (const { name, points } of watched) {
+  const warm = points.filter(({ minutes }) => minutes >= options.warm)
+  const told = (Object.keys(limits) as (keyof typeof limits)[]).map((of) => {
+    const perHour = slope(warm, of)
+    if (perHour > limits[of]) flat = false
+    return `${of} ${short(warm.at(0)?.[of] ?? 0)} → ${short(warm.at(-1)?.[of] ?? 0)}, ${short(perHour)} an hour`
+  })
+  console.log(`${name}, behind full collections: ${told.join('; ')}`)
 }
+for (const inspector of inspectors.values()) inspector[Symbol.dispose]()
 process.exitCode = flat ? 0 : 1

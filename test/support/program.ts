@@ -59,8 +59,13 @@ export class Program implements AsyncDisposable {
       },
     )
     const program = new Program(data, port, options.data === undefined, child)
-    await program.until(() => /^ready /m.test(program.output), 30_000, 'ready')
-    return program
+    try {
+      await program.until(() => /^ready /m.test(program.output), 30_000, 'ready')
+      return program
+    } catch (error) {
+      await program[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   get output(): string {

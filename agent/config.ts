@@ -59,6 +59,13 @@ const cameraUri = z.string().superRefine((text, context) => {
   }
 })
 
+/** `127.0.0.1:8554`, `[::1]:8554`: one port of one machine. */
+const addressWithPort = z.string().refine((text) => {
+  const [, v6, v4, port] = /^(?:\[(.+)\]|([^:]+)):([0-9]{1,5})$/.exec(text) ?? []
+  const isAddress = v6 === undefined ? z.ipv4().safeParse(v4).success : z.ipv6().safeParse(v6).success
+  return isAddress && Number(port) >= 1 && Number(port) <= 65_535
+}, 'an address, a network as 10.0.0.0/8, or one port of an address as 127.0.0.1:8554')
+
 export const streamPolicy = z.strictObject({
   /** A camera's address; absent for streams that are sent to us. */
   source: cameraUri.optional(),
@@ -132,7 +139,7 @@ const configSchema = z.strictObject({
   cameras: z
     .strictObject({
       /** Addresses to which no camera's address leads otherwise: this machine, link-local, metadata services. */
-      allow: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])).default([]),
+      allow: z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6(), addressWithPort])).default([]),
       /** The directory of which `file://` may play; none without it. */
       files: z.string().min(1).nullable().default(null),
     })

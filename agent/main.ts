@@ -7,6 +7,7 @@ import { systemClock } from '../shared/node/clock.ts'
 import { createLog } from '../shared/node/log.ts'
 import { stopSignal } from '../shared/node/stop-signal.ts'
 import { type Config, dataDirectory, readConfig } from './config.ts'
+import { withDemoCamera } from './demo-camera.ts'
 import { doorInfo } from './door-info.ts'
 import { startAgent } from './start.ts'
 
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     config: { type: 'string' },
     port: { type: 'string' },
     lan: { type: 'boolean', default: false },
+    'demo-camera': { type: 'string' }, // Address of the one that `up --demo` simulates on this machine.
   },
 })
 
@@ -55,7 +57,9 @@ function withOptions(config: Config): Config {
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new AppError('InvalidArgument', `--port ${values.port} is no port: give a number from 1 to 65535`)
   }
-  return { ...config, http: { ...config.http, port, lan: config.http.lan || values.lan } }
+  const http = { ...config.http, port, lan: config.http.lan || values.lan }
+  const address = values['demo-camera']
+  return address === undefined ? { ...config, http } : withDemoCamera({ ...config, http }, address)
 }
 
 process.exitCode = await run().catch((cause: unknown) => {

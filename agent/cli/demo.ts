@@ -8,7 +8,7 @@ import { inLanguage } from './words.ts'
 const takeMs = 10_000 // Long enough to see the clock move, short enough to be finished within 30 s of the start.
 const pollMs = 250
 
-/** A simulated phone that stays, and one first recording, so that a newcomer sees the whole way of a picture. */
+/** A simulated phone that stays beside the simulated IP camera, and one first recording, so that a newcomer sees the whole way of a picture. */
 export async function runDemo(options: {
   data: string
   port: number
@@ -28,6 +28,10 @@ export async function runDemo(options: {
   say({
     en: 'A simulated phone is being shown live and recorded for 10 seconds …',
     zh: '模拟手机正在直播，并录制 10 秒 …',
+  })
+  say({
+    en: 'A simulated IP camera is there too, as demo-camera: it is fetched from while somebody watches or records it.',
+    zh: '另有模拟网络摄像机 demo-camera：有人观看或录制时才会取流。',
   })
   await firstTake(server, signal)
   await startPhone(server, signal)

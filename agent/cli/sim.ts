@@ -19,6 +19,7 @@ export type SimOptions = {
 
 export type SimRtspOptions = {
   port: string
+  stillsPort?: string
   host: string
   user?: string
   password?: string
@@ -70,19 +71,21 @@ export async function simulateRtmp(options: SimOptions): Promise<void> {
   })
 }
 
-/** `edgereel sim rtsp`: an IP camera, until Ctrl-C. Its address is the one line on stdout. */
+/** `edgereel sim rtsp`: an IP camera, until Ctrl-C. Its addresses are the lines on stdout: RTSP, then with its stills. */
 export async function simulateRtsp(options: SimRtspOptions): Promise<void> {
   const { host, file, user, password = '' } = options
   const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
   const login = user === undefined ? {} : { login: { user, password, algorithm: algorithmOf(options.auth) } }
+  const port = number(options.port, '--port', 0, 65_535)
+  const stillsPort = number(options.stillsPort ?? String(port && port + 1), '--stills-port', 0, 65_535)
   const signal = stopSignal()
   await using camera = await simRtsp({
-    ...{ host, port: number(options.port, '--port', 0, 65_535), clock: clockOf(options.clock) },
+    ...{ host, port, stillsPort, clock: clockOf(options.clock) },
     ...(file === undefined ? {} : { file }),
     ...fps,
     ...login,
   })
-  process.stdout.write(`${camera.url}\n`)
+  process.stdout.write(`${[camera.url, camera.vendorUrl('hik'), camera.vendorUrl('dahua')].join('\n')}\n`)
   if (!signal.aborted) await once(signal, 'abort')
 }
 

@@ -7,6 +7,7 @@ import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { dataDirectory, readConfig } from '../config.ts'
 import { Child, type Ready } from './child.ts'
 import { runDemo } from './demo.ts'
+import { demoCamera } from './demo-camera.ts'
 import { openKeyboard } from './keyboard.ts'
 import { inLanguage } from './words.ts'
 
@@ -31,11 +32,12 @@ export async function up(options: UpOptions): Promise<number> {
   const cloudReady = Promise.withResolvers<Ready>()
   await using children = new AsyncDisposableStack()
 
+  const camera = options.demo ? children.use(await demoCamera()) : undefined
   const childOf = (name: 'agent' | 'cloud', module: string, ready: PromiseWithResolvers<Ready>) =>
     new Child({
       name,
       module,
-      args: argumentsOf(name, data, options),
+      args: argumentsOf(name, data, options, camera?.address),
       nodeArgs: nodeArgs[name],
       log,
       onReady: ready.resolve,
@@ -72,10 +74,11 @@ export async function up(options: UpOptions): Promise<number> {
   return code
 }
 
-function argumentsOf(name: 'agent' | 'cloud', data: string, options: UpOptions): string[] {
+function argumentsOf(name: 'agent' | 'cloud', data: string, options: UpOptions, camera?: string): string[] {
   const shared = ['--data', data, ...(options.config ? ['--config', resolve(options.config)] : [])]
   if (name === 'cloud') return shared
-  return [...shared, ...(options.port ? ['--port', options.port] : []), ...(options.lan ? ['--lan'] : [])]
+  const own = [...(options.port ? ['--port', options.port] : []), ...(options.lan ? ['--lan'] : [])]
+  return [...shared, ...own, ...(camera === undefined ? [] : ['--demo-camera', camera])]
 }
 
 /** The directory and the secret by which agent and cloud on one PC know each other. */

@@ -16,7 +16,7 @@ export type CameraGuard = {
 }
 
 export type CameraGuardOptions = {
-  /** CIDRs or addresses, from `cameras.allow`: they go before every refusal. */
+  /** CIDRs, addresses, or one port of an address, from `cameras.allow`: they go before every refusal. */
   allow: readonly string[]
   /** Ports on which this program listens. */
   ownPorts: () => readonly number[]
@@ -66,11 +66,15 @@ const refusals: [Refusal, (readonly [string, number])[]][] = [
 const refusedLists = refusals.map(([refusal, ranges]) => ({ refusal, list: listOf(ranges) }))
 
 export function createCameraGuard(options: CameraGuardOptions): CameraGuard {
-  const allowed = listOf(options.allow.map(parseCidr))
+  const withPort = options.allow.filter((text) => portOf(text) !== undefined)
+  const allowed = listOf(options.allow.filter((text) => !withPort.includes(text)).map(parseCidr))
+  const allows = (address: string, port: number) =>
+    holds(allowed, address) ||
+    withPort.some((text) => portOf(text) === port && holds(listOf([parseCidr(withoutPort(text))]), address))
   const find = options.lookup ?? ((host) => lookup(host, { all: true, verbatim: true }))
   const own = options.ownAddresses ?? ownAddresses
   const refusalOf = (address: string, port: number): Refusal | undefined => {
-    if (holds(allowed, address)) return undefined
+    if (allows(address, port)) return undefined
     const known = refusedLists.find(({ list }) => holds(list, address))
     if (known) return known.refusal
     const isOwn = options.ownPorts().includes(port) && own().includes(address)
@@ -129,6 +133,18 @@ function refused(host: string, address: string, refusal: Refusal | undefined): A
   return new AppError('PermissionDenied', message, {
     zh: `摄像机：${shown} ${why.zh}；如确需连接，请在配置 cameras.allow 中列出。`,
   })
+}
+
+const portPattern = /^(?:\[(.+)\]|([^:]+)):([0-9]{1,5})$/
+
+/** Of `127.0.0.1:8554` and `[::1]:8554`; undefined for what has none. */
+function portOf(text: string): number | undefined {
+  const match = portPattern.exec(text)
+  return match ? Number(match[3]) : undefined
+}
+
+function withoutPort(text: string): string {
+  return text.replace(portPattern, '$1$2')
 }
 
 /** `10.0.0.0/8`, `fd00::/8` or one address. */

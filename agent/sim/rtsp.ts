@@ -5,13 +5,17 @@ import { VideoUnitParser } from '../../shared/media/access-unit-parser.ts'
 import { splitAnnexB } from '../../shared/media/nal.ts'
 import { type Clock, systemClock } from '../../shared/node/clock.ts'
 import { type Footage, loadFootage } from './footage.ts'
+import { listen } from './listen.ts'
 import type { SimLogin } from './rtsp-login.ts'
 import { type SimPicture, SimSession } from './rtsp-session.ts'
+import { type SimKeyFrame, simStills } from './rtsp-stills.ts'
 
 export type SimRtspOptions = {
   host?: string
   /** 0: any that is free. */
   port: number
+  /** Of its stills, by HTTP; 0: any that is free. Absent: it makes none. */
+  stillsPort?: number
   /** Without: everybody may watch. */
   login?: SimLogin
   /** .mp4 or H.264; the built-in clip otherwise. */
@@ -29,13 +33,15 @@ export type SimRtsp = AsyncDisposable & {
   readonly port: number
   /** Without credentials. */
   readonly url: string
+  /** The same camera as the makers' software names it, with its stills; without credentials. */
+  vendorUrl(vendor: 'hik' | 'dahua'): string
   /** Clients that are being sent to. */
   readonly playing: number
   /** Sends nothing for a while, though the connections live. */
   stall(stalled: boolean): void
 }
 
-type Filmed = SimPicture & { ptsMs: number }
+type Filmed = SimPicture & { ptsMs: number; keyFrame?: SimKeyFrame }
 
 const ticksPerMs = 90
 const wrapTicks = 2 ** 32
@@ -46,43 +52,68 @@ export async function simRtsp(options: SimRtspOptions): Promise<SimRtsp> {
   const { host = '127.0.0.1', time = systemClock, login } = options
   const footage = await loadFootage(options.file, options.fps)
   const { pictures, config } = readPictures(footage)
-  const sessions = new Set<SimSession>()
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    const session = new SimSession(socket, login, () => describe(config))
-    sessions.add(session)
-    sockets.add(socket)
-    socket.on('close', () => {
-      sessions.delete(session)
-      sockets.delete(socket)
-    })
-  })
-  const port = await listen(server, host, options.port)
+  await using stack = new AsyncDisposableStack()
+  const clients = stack.use(new Clients(login, () => describe(config)))
+  const port = await listen(clients.server, host, options.port)
+  let newest: SimKeyFrame | undefined
+  const { stillsPort } = options
+  const stills =
+    stillsPort === undefined
+      ? undefined
+      : stack.use(await simStills({ host, port: stillsPort, login, newest: () => newest }))
   const over = new AbortController()
   let isStalled = false
   const filming = film(
     { pictures, durationMs: footage.durationMs, options, time, signal: over.signal },
-    (picture) => {
+    ({ keyFrame, ...picture }) => {
       if (isStalled) return
+      newest = keyFrame ?? newest
       options.onPicture?.(picture)
-      for (const session of sessions) session.picture(picture)
+      clients.picture(picture)
     },
   )
+  stack.defer(async () => {
+    over.abort()
+    await filming
+  })
+  const closing = stack.move()
   return {
     port,
     url: `rtsp://${host}:${port}/sim`,
+    vendorUrl: (vendor) => `${vendor}://${host}/main?rtsp=${port}${stills ? `&http=${stills.port}` : ''}`,
     get playing() {
-      return [...sessions].filter(({ playing }) => playing).length
+      return clients.playing
     },
     stall: (stalled) => {
       isStalled = stalled
     },
-    [Symbol.asyncDispose]: async () => {
-      over.abort()
-      await filming
-      for (const socket of sockets) socket.destroy()
-      await new Promise<void>((resolve) => server.close(() => resolve()))
-    },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+/** Who is connected. */
+class Clients implements AsyncDisposable {
+  readonly server: Server
+  readonly #sessions = new Map<Socket, SimSession>()
+
+  constructor(login: SimLogin | undefined, sdp: () => string) {
+    this.server = createServer((socket) => {
+      this.#sessions.set(socket, new SimSession(socket, login, sdp))
+      socket.on('close', () => this.#sessions.delete(socket))
+    })
+  }
+
+  get playing(): number {
+    return [...this.#sessions.values()].filter(({ playing }) => playing).length
+  }
+
+  picture(picture: SimPicture): void {
+    for (const session of this.#sessions.values()) session.picture(picture)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sessions.keys()) socket.destroy()
+    await new Promise<void>((resolve) => this.server.close(() => resolve()))
   }
 }
 
@@ -93,7 +124,9 @@ function readPictures({ pictures }: Footage): { pictures: Filmed[]; config: Vide
     const picture = parser.parse(payload)
     config ??= picture?.config
     if (!picture) return []
-    return [{ nalUnits: splitAnnexB(payload), key: picture.randomAccess, ptsMs, timestamp: 0, wallMs: 0 }]
+    const { nalUnits, randomAccess: key } = picture
+    const keyFrame = key ? { keyFrame: { nalUnits, config: picture.config } } : {}
+    return [{ nalUnits: splitAnnexB(payload), key, ptsMs, timestamp: 0, wallMs: 0, ...keyFrame }]
   })
   if (config) return { pictures: filmed, config }
   throw new AppError('InvalidArgument', 'This file holds no H.264 pictures.', {
@@ -112,7 +145,7 @@ type Film = {
 /** In decode order, each not before its time: those that are shown later go out ahead, as encoders send them. */
 async function film(
   { pictures, durationMs, options, time, signal }: Film,
-  show: (picture: SimPicture) => void,
+  show: (picture: Omit<Filmed, 'ptsMs'>) => void,
 ) {
   const beganMs = time.monotonicMs()
   const beganWallMs = time.nowMs()
@@ -150,21 +183,4 @@ function describe({ parameterSets, codecString }: VideoConfig): string {
     'a=control:trackID=0',
     '',
   ].join('\r\n')
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(
-        new AppError('Unavailable', `Port ${port} is taken or not allowed: choose another by --port.`, {
-          cause,
-          zh: `端口 ${port} 不可用：请用 --port 换一个。`,
-        }),
-      ),
-    )
-    server.listen(port, host, () => {
-      const address = server.address()
-      resolve(typeof address === 'object' && address ? address.port : port)
-    })
-  })
 }

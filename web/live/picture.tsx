@@ -12,7 +12,9 @@ type PictureProps = { stream: StreamInfo; active: boolean; large: boolean }
 
 /** The moving picture of a stream; words where there is none, or no decoder for it. */
 export function Picture({ stream, active, large }: PictureProps): JSX.Element {
-  const wanted = active && pageVisible.value && stream.state === 'live'
+  // A camera that is fetched from comes when somebody watches it.
+  const comes = stream.state === 'live' || stream.camera !== undefined
+  const wanted = active && pageVisible.value && comes
   if (!canDecode(stream.video?.codecString)) return <Undecodable stream={stream} wanted={wanted} />
   return <Video stream={stream} wanted={wanted} large={large} />
 }
@@ -56,7 +58,7 @@ function Video({
 
 function Overlay({ stream, state }: { stream: StreamInfo; state: LiveState }): JSX.Element {
   const words = text.value.live
-  if (stream.state === 'waiting') {
+  if (stream.state === 'waiting' && (stream.camera?.state ?? 'offline') === 'offline') {
     return (
       <div class="overlay">
         <Icon name="camera" />

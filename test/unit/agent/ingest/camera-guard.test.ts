@@ -90,3 +90,15 @@ test('nobody waits for a lookup that was given up', async () => {
   stop.abort(new Error('enough'))
   await expect(found).rejects.toThrow('enough')
 })
+
+test('one port of this machine, and no other', async () => {
+  const { resolve } = guard(['127.0.0.1:8554', '[::1]:8554'])
+  await expect(resolve('127.0.0.1', 8554)).resolves.toMatchObject({ address: '127.0.0.1', port: 8554 })
+  await expect(resolve('::1', 8554)).resolves.toMatchObject({ address: '::1' })
+  for (const [host, port] of [
+    ['127.0.0.1', 8555],
+    ['127.0.0.2', 8554],
+    ['::1', 8555],
+  ] as const)
+    await expect(resolve(host, port)).rejects.toThrow(/this machine itself/)
+})

@@ -7,6 +7,7 @@ import { name } from '../shared/contract/segment.ts'
 import { AppError } from '../shared/error.ts'
 import { forwardsPerStreamMax, hookUrlsMax, mergeMsMax } from '../shared/limits.ts'
 import { nearest } from '../shared/nearest.ts'
+import { vehiclesSchema } from './config-vehicles.ts'
 import { hookActions } from './control/hook-body.ts'
 import { parseCameraUri } from './protocol/camera-uri.ts'
 import { parseRtmpUrl } from './protocol/rtmp/address.ts'
@@ -152,6 +153,7 @@ const configSchema = z.strictObject({
       whenFull: z.enum(['overwrite', 'stop']).default('overwrite'),
     })
     .prefault({}),
+  vehicles: vehiclesSchema.prefault({}),
   cloud: z
     .strictObject({
       api: z.union([z.literal('local'), z.url({ protocol: /^https?$/ })]).default('local'),

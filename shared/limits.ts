@@ -135,7 +135,6 @@ export const rtspKeepAliveMsMin = 1000 // A server that says timeout=0 must not 
 export const rtspKeepAliveMsMax = 30_000 // Routers forget a connection that says nothing for longer.
 export const rtspTeardownMs = 500 // For the last request to leave; a stop of the agent waits for it.
 export const rtspReportMs = 5000 // RFC 3550, 6.2: receiver reports, by which servers over UDP know that we are there.
-export const rtspSilenceMs = 10_000 // No media for so long while the connection lives: opened anew (RELIABILITY.md C7).
 export const rtpReorderPackets = 64 // Over UDP: 60 ms of 8 Mb/s; what is later than that is lost.
 export const rtpReorderMs = 100 // Over UDP: a gap is waited for no longer, or a slow stream would stand still.
 export const rtpSequenceJumpMax = 3000 // A larger step is another numbering (RFC 3550, appendix A.1: MAX_DROPOUT).
@@ -144,12 +143,17 @@ export const rtpSoundBytesMax = 64 * KiB // An AAC frame is below 8 KiB; a secon
 export const rtpSoundFramesMax = 128 // In one packet: the smallest frames of an hbr packet of 64 KiB.
 export const rtpSyncStepMs = 40 // Sender reports move sound only this far off: cheap cameras stamp them within ±20 ms.
 
+// --- Vehicles (JT/T 1078)
+export const vehicleAllowMax = 10_000 // SIMs of a fleet; each is compared with one that connects.
+
 // --- Sources that are pulled
 export const sourceBackoffBaseMs = 1000 // Full jitter between 0 and this at the first failure.
 export const sourceBackoffMaxMs = 30_000 // A camera that is back is found within half a minute.
 export const sourceStableMs = 10_000 // Media for so long: the next failure is a first one.
 export const sourceAuthRetryMs = 60_000 // A wrong password: cameras lock an account after five tries in some minutes.
 export const sourceKeyFrameMs = 15_000 // From the first packet to the first key frame: GOPs of 10 s are in use.
+export const sourceSilenceMs = 10_000 // No media for so long while the connection lives: opened anew (RELIABILITY.md C7).
+export const requiredPollMs = 50 // How often it is looked whether the cameras that a recording requires are there.
 export const sourceLingerMs = 10_000 // A page that is reloaded finds its camera still connected.
 export const sourceUrlCharsMax = 2048 // As in browsers.
 
@@ -204,6 +208,21 @@ export const transactionBytesMax = 4 * MiB // DynamoDB's limit.
 export const partitionKeyBytesMax = 2048 // DynamoDB's limit.
 export const sortKeyBytesMax = 1024 // DynamoDB's limit.
 
+// --- Cloud on AWS
+export const awsAttemptsMax = 8 // Full jitter up to 20 s each: a minute of SlowDown is waited out.
+export const awsConnectMs = 5000 // Within a region a connection takes milliseconds; two lost SYNs take 3 s.
+export const awsIdleMs = 30_000 // A black-holed connection is noticed within it (RELIABILITY.md B3).
+export const awsSocketsMax = 50 // A batch of 50 segments asks for 200 heads at once.
+export const awsRowTriesMax = 10 // Lost races of writes that have no condition of their own.
+export const awsListPollS = 1 // A long poll asks all servers of a queue; a short one finds only some messages.
+export const awsListVisibilityS = 30 // Dead letters are out of sight while they are listed; then they are put back.
+export const awsReadAgainMax = 5 // A body that breaks off goes on at its last byte; so often in a row, no more.
+export const multipartBytes = 8 * MiB // One part of a long object: sent again as a whole when its connection breaks.
+export const multipartPartsMax = 10_000 // S3's limit; parts grow for objects over 80 GB.
+export const multipartAtOnceMax = 4 // 40 MB of memory; fills 600 MB/s at 50 ms a part.
+export const storedSumsMax = 100 // Checksums of objects that this process wrote in parts and may ask for.
+export const lambdaShutdownMs = 5000 // For FFmpeg to die, uploads to be aborted and the row to be given back.
+
 // --- Upload
 export const uploadBatchMax = 50 // Segments a question: 30 kB of JSON (CONTRACT.md, Cloud API).
 export const uploadsAtOnceMax = 4 // Fills a line of 100 ms and 100 Mb/s; more only takes turns.
@@ -241,6 +260,45 @@ export const linkDefaultS = 3600 // A link to a stream that was made for someone
 export const linkMaxS = 366 * 86_400 // As shares: one for ever is a hole; an encoder on a mast is given another each year.
 export const tokensMax = 1000 // A person names each of them.
 export const profileSecondsMax = 60 // A profile of a minute is 10 MB.
+
+// --- Vehicles: what is asked of them, and those who are given their packets
+export const vehicleLingerMs = 10_000 // As sourceLingerMs: who reloads a page finds the vehicle still sending, and no command is spent.
+export const vehicleRepeatMs = 30_000 // A vehicle dials in within 10 s; one in a tunnel is called again …
+export const vehicleRepeatMsMax = 300_000 // … ever less often: each call is a message over somebody's mobile network.
+export const vehicleHangUpMs = 5000 // After it was told to close: then its connection is cut, so that it spends no more traffic.
+export const vehicleWaitMs = 20_000 // Who watches waits so long for a first picture: a modem that wakes takes 10 s, a key frame 10 s more.
+export const vehicleCallsMax = 1000 // Wanted at once: as many as there may be streams.
+export const commandQueueMax = 2000 // Commands of 200 bytes that wait: one open and one close for each of a thousand channels.
+export const commandExpiryMs = 300_000 // What is older is not meant any more: an open is repeated within it while it is wanted.
+export const commandTimeoutMs = 5000 // One attempt: Redis answers in a millisecond, a hook in a second.
+export const commandBackoffBaseMs = 200 // Full jitter between 0 and this at the first failure: somebody waits for a picture.
+export const commandBackoffMaxMs = 5000 // Redis that is back is found within it.
+export const commandCloseMs = 2000 // A stop of the agent waits this long for the last commands.
+export const innerConnectionsMax = 500 // Of one port: desktop clients of an office.
+export const innerSubscriptionsMax = 2000 // Of one connection: two channels of a thousand vehicles.
+export const innerBodyBytesMax = 64 * 1024 + 64 // A packet of JT/T 1078 at its longest, with its header.
+export const innerRequestBytesMax = 64 // A subscription has 14; the longest SIM 22.
+export const innerLagBytesMax = 2 * MiB // Held by Node for one subscriber, as viewerLagBytesMax: then whole GOPs are dropped.
+export const innerStallMs = 10_000 // As viewerStallMs: one that takes no byte for so long is cut off.
+export const innerHeartbeatMs = 15_000 // Routers forget a connection that says nothing; a subscriber sees that we are there.
+export const srsBodyBytesMax = 16 * KiB // A hook's body is 600 bytes.
+export const srsConnectionsMax = 200 // SRS opens one for each viewer that comes or leaves.
+export const srsRequestMs = 5000 // SRS gives up after 30 s; it is on the same machine.
+export const srsClientsMax = 5000 // Viewers of SRS that are counted at once, as viewersMax.
+export const srsEarlyStopMs = 10_000 // An on_stop that overtook its on_play is remembered so long.
+export const srsNoticeMs = 30_000 // `web_on_play` wants a channel until its viewer comes, or this long.
+export const srsPollMs = 10_000 // How often SRS is asked who watches: a missing on_stop costs no more than two of them.
+export const srsPageMax = 1000 // Clients in one answer of SRS's API: 500 kB.
+export const historyRangeMsMax = 24 * 3_600_000 // Vehicles keep files of minutes; a day in real time is a day of mobile traffic.
+export const historyAnswerMs = 30_000 // A platform asks a vehicle for its list and passes the answer back in 1 to 10 s.
+export const historyItemsMax = 2000 // A week of one channel in files of five minutes.
+export const historyListsMax = 500 // Kept, one for each channel that was asked for, the oldest forgotten first.
+export const historyComeMs = 60_000 // A vehicle that did not come for its history within it (asked twice) does not come.
+export const historyLostMs = 5000 // A vehicle that went away in the middle is asked again from where it was, after so long …
+export const historyRetriesMax = 3 // … and so often.
+export const historyIdleMs = 30_000 // Nobody watches it and it is not recorded: it is ended.
+export const historySlackMs = 3000 // A range has come to its end when no more than a GOP and a rounded second are missing.
+export const historyBoundMs = 10_000 // Commands name whole seconds and a vehicle begins at a key frame: ten seconds is their longest interval.
 
 // --- Forwards
 export const forwardsPerStreamMax = 8 // Each sends the whole stream once more over the uplink.
@@ -311,8 +369,12 @@ export const expireEveryMs = 600_000 // What has been kept for a day can wait te
 export const recordingRunsMax = 10_000 // 21 bytes each: fits a row beside the gaps.
 export const recordingRowGapsMax = 1000 // 70 bytes each; the recording's own file holds them all.
 
+export const retentionParallel = 16 // Each deletes a handful of objects of 20 ms: 3000 segments take half a minute.
+export const rebuildParallel = 8 // Each reads an index of up to a few MB.
+
 // --- Cloud API
 export const bearerTokenCharsMax = 512 // Ours are 43; room for what a gateway wraps around them.
+export const rangePlaylistMsMax = 86_400_000 // A day of minutes is a playlist of 300 KB.
 export const listScanMax = 1000 // Rows that one page of a filtered list looks at: a second of DynamoDB at most.
 export const mediaUrlS = 300 // A player asks again for each segment; a link that was copied dies in five minutes.
 export const uploadUrlS = 900 // RELIABILITY.md H7; 16 MB at 150 kb/s.

@@ -3,8 +3,8 @@ import { AppError } from '../../shared/error.ts'
 import { pageBytesMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Catalogue, Condition, Query, Row } from '../ports.ts'
+import { checkTransaction, encodeRow } from '../row-limits.ts'
 import { transaction } from './database.ts'
-import { checkTransaction, encodeRow } from './row-limits.ts'
 
 type Stored = { pk: string; sk: string; version: number; json: string; sortKey: string }
 
@@ -31,10 +31,10 @@ export class LocalCatalogue implements Catalogue {
 
   async putAll(writes: { row: Row; condition: Condition }[]): Promise<void> {
     const jsons = writes.map(({ row }) => encodeRow(row))
-    checkTransaction(jsons)
-    if (new Set(writes.map(({ row }) => JSON.stringify([row.pk, row.sk]))).size < writes.length) {
-      throw new AppError('InvalidArgument', 'One transaction cannot write the same row twice.')
-    }
+    checkTransaction(
+      writes.map(({ row }) => row),
+      jsons,
+    )
     transaction(this.#database, () => {
       writes.forEach(({ row, condition }, i) => {
         this.#write(row, jsons[i] ?? '', condition)

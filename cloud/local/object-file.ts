@@ -5,7 +5,7 @@ import { AppError } from '../../shared/error.ts'
 import type { PutOptions } from '../ports.ts'
 import { BodyWriter } from './body-writer.ts'
 import { codeOf, diskFull, isDiskFull } from './disk-error.ts'
-import { isInside } from './object-key.ts'
+import { isInside } from './object-path.ts'
 
 /**
  * Writes a body to a new file and moves it to `path`, all or nothing: temporary file, size and SHA-256

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../shared/error.ts'
 import { presignGetSMax, presignPutSMax } from '../../shared/limits.ts'
-import { checkKey } from './object-key.ts'
+import { checkKey } from '../object-key.ts'
 
 // `/store/<key>?expires=<s>&…&sig=<hex>`. The signature covers the method, the key, the expiry and, for a
 // PUT, the values of the headers that the client must send: another length, digest or key is another signature.

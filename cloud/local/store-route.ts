@@ -1,6 +1,7 @@
 import { ReadableStream } from 'node:stream/web'
 import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { contentDisposition } from '../content-disposition.ts'
 import type { ObjectStore } from '../ports.ts'
 import { type SignedGet, verifyGet, verifyPut } from './signed-url.ts'
 
@@ -77,16 +78,6 @@ function answerHeaders(signed: SignedGet): Record<string, string> {
   }
   if (signed.filename !== undefined) headers['content-disposition'] = contentDisposition(signed.filename)
   return headers
-}
-
-/** RFC 6266: a plain name for old clients, the whole one percent-encoded. */
-export function contentDisposition(filename: string): string {
-  const plain = filename.replaceAll(/[^A-Za-z0-9._ -]/g, '_')
-  const encoded = encodeURIComponent(filename.toWellFormed()).replaceAll(
-    /['()*]/g,
-    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }
 
 /** One range as RFC 9110, 14.1.2; end exclusive. Anything else than one byte range is not a range: the whole is answered. */

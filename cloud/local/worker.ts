@@ -3,7 +3,6 @@ import {
   expireEveryMs,
   jobTimeoutMs,
   messageVisibilityS,
-  workerBackoffSMax,
   workerIdleMs,
   workerRetryMs,
 } from '../../shared/limits.ts'
@@ -11,7 +10,7 @@ import type { Clock } from '../../shared/node/clock.ts'
 import { expire } from '../jobs/expire.ts'
 import type { Handler } from '../jobs/handlers.ts'
 import type { JobPorts } from '../jobs/job-ports.ts'
-import { reasonOf } from '../jobs/reason.ts'
+import { retryDelayS } from '../jobs/retry-delay.ts'
 import type { QueueName, Received } from '../ports.ts'
 import type { LocalQueue } from './queue.ts'
 
@@ -104,7 +103,7 @@ class Worker {
         return
       }
       if (error.terminal) await queue.bury(name, message.receipt, message.body)
-      else await queue.extend(name, message.receipt, backoffS(error, message.receiveCount))
+      else await queue.extend(name, message.receipt, retryDelayS(error, message.receiveCount))
       onError({ queue: name, body: message.body, error, final: error.terminal })
     }
   }
@@ -144,12 +143,6 @@ class Worker {
     await Promise.race([changed, clock.sleep(ms, signal).catch(() => {})])
     woken.abort()
   }
-}
-
-/** A disk that is full is not emptied within seconds. */
-function backoffS(error: AppError, receiveCount: number): number {
-  if (reasonOf(error) === 'RESOURCE_LIMIT') return workerBackoffSMax
-  return Math.min(workerBackoffSMax, 2 ** (receiveCount - 1))
 }
 
 function timeLimit(outer: AbortSignal): Disposable & { signal: AbortSignal } {

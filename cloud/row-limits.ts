@@ -1,12 +1,12 @@
-import { AppError } from '../../shared/error.ts'
+import { AppError } from '../shared/error.ts'
 import {
   partitionKeyBytesMax,
   rowBytesMax,
   sortKeyBytesMax,
   transactionBytesMax,
   transactionRowsMax,
-} from '../../shared/limits.ts'
-import type { Row } from '../ports.ts'
+} from '../shared/limits.ts'
+import type { Row } from './ports.ts'
 
 // DynamoDB's limits, enforced here too: what runs on one PC must run on AWS.
 
@@ -29,7 +29,9 @@ export function encodeRow(row: Row): string {
   return json
 }
 
-export function checkTransaction(jsons: readonly string[]): void {
+export function checkTransaction(rows: readonly Row[], jsons: readonly string[]): void {
+  if (new Set(rows.map(({ pk, sk }) => JSON.stringify([pk, sk]))).size < rows.length)
+    throw new AppError('InvalidArgument', 'One transaction cannot write the same row twice.')
   if (jsons.length > transactionRowsMax)
     throw refused(`${jsons.length} rows at once, ${transactionRowsMax} are allowed`)
   const bytes = jsons.reduce((sum, json) => sum + Buffer.byteLength(json), 0)

@@ -1,0 +1,6 @@
+import { expire } from '../../jobs/expire.ts'
+import { openAwsCloud } from '../aws-cloud.ts'
+import { scheduleHandler } from './schedule-handler.ts'
+
+/** Every ten minutes: deletes what has been kept for long enough. Killed anywhere, the next run goes on. */
+export const handler = scheduleHandler('expire', openAwsCloud(), expire)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { parseSegmentName, type SegmentFile, segmentName } from '../../shared/contract/segment.ts'
+import { parseSegmentName, type SegmentFile, segmentName, soundFiles } from '../../shared/contract/segment.ts'
 import type { AudioCodec, VideoCodec } from '../../shared/media/access-unit.ts'
 
 /**
@@ -46,15 +46,12 @@ export function layoutOf(dir: string): Layout {
 
 export type MediaExt = Exclude<SegmentFile, 'idx' | 'json'>
 
-const videoExts: Partial<Record<VideoCodec, MediaExt>> = { h264: 'h264', h265: 'h265' }
-const audioExts: Partial<Record<AudioCodec, MediaExt>> = { aac: 'aac', g711a: 'g711a', g711u: 'g711u' }
-
 /** Undefined for a codec that has no writer: it is shown live but not recorded. */
 export function mediaExt(codec: VideoCodec | AudioCodec): MediaExt | undefined {
-  return videoExts[codec as VideoCodec] ?? audioExts[codec as AudioCodec]
+  return mediaExts.find((ext) => ext === codec)
 }
 
-export const mediaExts: readonly MediaExt[] = ['h264', 'h265', 'aac', 'g711a', 'g711u']
+export const mediaExts: readonly MediaExt[] = ['h264', 'h265', ...soundFiles]
 
 /** `1763616224000-000001.h264.part` → its place and `h264.part`; undefined for a name that is not ours. */
 export function parseFileName(name: string): { epoch: number; seq: number; suffix: string } | undefined {

@@ -81,7 +81,8 @@ function checkUnits(fs: RingFs, layout: Layout, header: SegmentHeader, records: 
       kept.records.push(record)
       continue
     }
-    const ext = mediaExt(header[record.track]?.codec ?? 'opus')
+    const codec = header[record.track]?.codec
+    const ext = codec && mediaExt(codec)
     if (!ext || !isWhole(record, load(fs, layout, header, ext, contents))) {
       damaged.push(record)
       continue

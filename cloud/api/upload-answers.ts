@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { keys, type SegmentId } from '../../shared/contract/segment.ts'
+import { keys, type SegmentId, soundFiles } from '../../shared/contract/segment.ts'
 import type {
   recordingsRequest,
   recordingsResponse,
@@ -88,12 +88,10 @@ function isSame(file: { sizeBytes: number; sha256: string }, head: ObjectHead): 
 
 /** The row does not keep checksums; two different segments of one name and these same sizes do not happen. */
 function fits(row: SegmentRow, segment: SegmentToUpload): boolean {
-  const size = (exts: File['ext'][]) => segment.files.find((file) => exts.includes(file.ext))?.sizeBytes
+  const size = (exts: readonly File['ext'][]) =>
+    segment.files.find((file) => exts.includes(file.ext))?.sizeBytes
   const same = (asked: number | undefined, kept: number | undefined) => asked === undefined || asked === kept
-  return (
-    same(size(['h264', 'h265']), row.video?.sizeBytes) &&
-    same(size(['aac', 'g711a', 'g711u']), row.audio?.sizeBytes)
-  )
+  return same(size(['h264', 'h265']), row.video?.sizeBytes) && same(size(soundFiles), row.audio?.sizeBytes)
 }
 
 /** A notification that was lost, or a job that nobody finished: told again, a mux twice is a mux once. */

@@ -1,4 +1,4 @@
-import { keys, type SegmentFile, segmentName } from '../../shared/contract/segment.ts'
+import { keys, segmentFiles, segmentName } from '../../shared/contract/segment.ts'
 import { deleteAgainMs, deletePatienceMs, tombstoneS } from '../../shared/limits.ts'
 import type { Row } from '../ports.ts'
 import { addAudit } from '../rows/access.ts'
@@ -80,15 +80,18 @@ async function isExporting(meta: RecordingRow, { catalogue }: JobPorts): Promise
   return task?.status === 'PENDING' || task?.status === 'PROCESSING'
 }
 
-const rawFiles: readonly SegmentFile[] = ['h264', 'h265', 'aac', 'g711a', 'g711u', 'idx', 'json']
-
 /** The row says so first: killed in between, nobody is shown what is half gone, and the next run goes on. */
 async function deleteSegment(segment: SegmentRow, { store, catalogue, clock }: JobPorts): Promise<number> {
   const now = clock.nowMs()
   await changeRow(catalogue, segmentKey(segment, segment.from), (row) =>
     row?.deletedAt === undefined ? tombstoneOf(segment, now) : undefined,
   )
-  const own = [keys.media(segment), keys.thumbnail(segment), ...rawFiles.map((ext) => keys.raw(segment, ext))]
+  const own = [
+    keys.media(segment),
+    keys.damage(segment),
+    keys.thumbnail(segment),
+    ...segmentFiles.map((ext) => keys.raw(segment, ext)),
+  ]
   let bytes = 0
   for (const key of own) {
     bytes += (await store.head(key, { sizeOnly: true }))?.sizeBytes ?? 0

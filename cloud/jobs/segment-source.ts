@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import {
-  keys,
-  type Manifest,
-  manifest,
-  type SegmentFile,
-  type SegmentId,
-} from '../../shared/contract/segment.ts'
+import { keys, type Manifest, manifest, type SegmentId, soundFiles } from '../../shared/contract/segment.ts'
 import { audioConfigOf, videoConfigOf } from '../../shared/contract/segment-header.ts'
 import { AppError } from '../../shared/error.ts'
 import { indexBytesMax, jsonBodyBytesMax } from '../../shared/limits.ts'
@@ -67,8 +61,6 @@ export type RawTrack = {
   sha256: string
 }
 
-const audioFiles: Record<string, SegmentFile> = { aac: 'aac', g711a: 'g711a', g711u: 'g711u' }
-
 /** Video first. Sound of a codec that the ring does not write is left out. */
 export function rawTracks(of: Manifest, { header }: ParsedIndex): RawTrack[] {
   const tracks: RawTrack[] = []
@@ -77,7 +69,7 @@ export function rawTracks(of: Manifest, { header }: ParsedIndex): RawTrack[] {
     const key = keys.raw(of, of.video.codec)
     tracks.push({ track: 'video', key, framing: 'annexb', config, ...of.video.file })
   }
-  const audioFile = of.audio && audioFiles[of.audio.codec]
+  const audioFile = soundFiles.find((ext) => ext === of.audio?.codec)
   if (of.audio && audioFile && header.audio) {
     const config = audioConfigOf(header.audio)
     const framing = audioFile === 'aac' ? 'adts' : 'raw'

@@ -87,7 +87,10 @@ export const manifest = z.looseObject({
 export type Manifest = z.infer<typeof manifest>
 
 export type SegmentId = { agent: string; stream: string; epoch: number; seq: number }
-export type SegmentFile = 'h264' | 'h265' | 'aac' | 'g711a' | 'g711u' | 'idx' | 'json'
+/** Raw files of a segment, by the extension, which for media is the codec. */
+export const soundFiles = ['aac', 'g711a', 'g711u', 'g726', 'adpcm', 'opus', 'mp3'] as const
+export const segmentFiles = ['h264', 'h265', ...soundFiles, 'idx', 'json'] as const
+export type SegmentFile = (typeof segmentFiles)[number]
 
 /** `1763616224000-000001`: sorts by bytes as by time. */
 export function segmentName(id: { epoch: number; seq: number }): string {

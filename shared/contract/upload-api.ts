@@ -1,13 +1,12 @@
 import { z } from 'zod'
 import { uploadBatchMax } from '../limits.ts'
-import { name } from './segment.ts'
+import { name, segmentFiles } from './segment.ts'
 
 /** Bodies of the cloud API's part for agents (CONTRACT.md, Cloud API, "For agents"). The agent is the token's. */
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const number = z.number().int().min(0)
 
-export const segmentFiles = ['h264', 'h265', 'aac', 'g711a', 'g711u', 'idx', 'json'] as const
 const file = z.strictObject({ ext: z.enum(segmentFiles), sizeBytes: number, sha256 })
 
 const segmentKey = z.object({ stream: name, epoch: number, seq: number })

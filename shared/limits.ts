@@ -145,6 +145,12 @@ export const rtpSyncStepMs = 40 // Sender reports move sound only this far off: 
 
 // --- Vehicles (JT/T 1078)
 export const vehicleAllowMax = 10_000 // SIMs of a fleet; each is compared with one that connects.
+export const vehicleResyncsMax = 16 // A connection that lost its framing so often is closed (RELIABILITY.md C6) …
+export const vehicleSteadyPackets = 100 // … but so many good packets after a loss make it forgotten.
+export const vehicleSkippedBytesMax = 256 * KiB // Looked through for the next packet: four of the largest.
+export const vehicleSequenceJumpMax = 3000 // A larger step is another numbering: 45 s of 0.5 Mb/s.
+export const vehicleAssemblyBytesMax = 2 * MiB // RELIABILITY.md C15: of a picture in parts; a key frame of 1080p is 300 kB.
+export const vehicleAssemblyMs = 3000 // RELIABILITY.md C15: without another part the picture is given up, and kept as damaged.
 
 // --- Sources that are pulled
 export const sourceBackoffBaseMs = 1000 // Full jitter between 0 and this at the first failure.
@@ -162,6 +168,8 @@ export const grpcMessageBytesMax = 10 * MiB // CONTRACT.md, gRPC.
 export const grpcConnectionsMax = 200 // A client has one for all its calls.
 export const grpcCallsPerConnectionMax = 200 // 50 cameras with two tracks each, and as many short calls.
 export const grpcStreamsMax = 1000 // Open streams of all clients: as many as there may be streams.
+export const grpcHealthWatchesMax = 1000 // Each costs a look twice a second.
+export const grpcHealthPollMs = 500 // As often as it is looked whether a camera still sends.
 export const grpcSetupMs = 10_000 // RELIABILITY.md C5: from accept until HTTP/2 has begun.
 export const grpcKeepAliveMs = 20_000 // A client that has lost its network is noticed within half a minute.
 export const grpcKeepAliveTimeoutMs = 10_000 // Twice the pauses of a bad Wi-Fi.

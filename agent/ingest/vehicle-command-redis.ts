@@ -1,0 +1,70 @@
+import { AppError } from '../../shared/error.ts'
+import { commandTimeoutMs } from '../../shared/limits.ts'
+import type { CommandSink } from './vehicle-command-queue.ts'
+
+type RedisOptions = { url: string; key: string }
+
+/** As much of a connected client as is used here. */
+type Client = { rPush(key: string, value: string): Promise<number>; destroy(): void }
+
+/** `RPUSH` to the list that the platform reads. The connection is kept, and made anew when it was lost. */
+export function redisSink({ url, key }: RedisOptions): CommandSink {
+  let connected: Client | undefined
+  const drop = (client: Client | undefined) => {
+    if (connected === client) connected = undefined
+    client?.destroy()
+  }
+  return {
+    display: displayOf(url, key),
+    send: async ({ json }, signal) => {
+      const lost = () => {
+        connected = undefined
+      }
+      const client = connected ?? (await connect(url, signal, lost))
+      connected = client
+      const hangUp = () => drop(client) // A Redis that is stopped in mid-flight answers nothing: that ends the call.
+      signal.addEventListener('abort', hangUp, { once: true })
+      try {
+        await client.rPush(key, json)
+      } catch (cause) {
+        drop(client)
+        throw failure(cause)
+      } finally {
+        signal.removeEventListener('abort', hangUp)
+      }
+    },
+    [Symbol.asyncDispose]: async () => drop(connected),
+  }
+}
+
+async function connect(url: string, signal: AbortSignal, onLost: () => void): Promise<Client> {
+  const { createClient } = await import('@redis/client') // Only where it is used: 30 ms and 5 MB.
+  const client = createClient({
+    url,
+    disableOfflineQueue: true, // The queue is ours: it has an order, a bound and an end.
+    socket: { reconnectStrategy: false, connectTimeout: commandTimeoutMs },
+  })
+  client.on('error', onLost)
+  const hangUp = () => client.destroy()
+  signal.addEventListener('abort', hangUp, { once: true })
+  try {
+    await client.connect()
+    return client
+  } catch (cause) {
+    throw failure(cause)
+  } finally {
+    signal.removeEventListener('abort', hangUp)
+  }
+}
+
+/** Wrong words to Redis (a password, a key of another type) do not become right by repetition, but somebody may mend them. */
+function failure(cause: unknown): AppError {
+  const reason = cause instanceof Error ? (/^[A-Z]{4,}/.exec(cause.message)?.[0] ?? '') : ''
+  const words = reason === '' ? 'Redis cannot be reached' : `Redis refuses the command (${reason})`
+  return new AppError('Unavailable', words, { cause, zh: '无法将指令写入 Redis。' })
+}
+
+function displayOf(text: string, key: string): string {
+  const { hostname, port } = new URL(text)
+  return `redis ${hostname}:${port || 6379} ${key}`
+}

@@ -161,6 +161,8 @@ const configSchema = z.strictObject({
       /** Bytes per second of uploads. */
       bandwidth: byteSize.nullable().default(null),
       hours: hours.nullable().default(null),
+      /** Days for which this machine's archive keeps what nobody put on hold; null: until someone deletes it. */
+      keepDays: z.number().int().min(1).max(36_500).nullable().default(null),
     })
     .prefault({}),
 })

@@ -6,6 +6,8 @@ import { type ApiPorts, parseInput, type Route, readJson } from './route.ts'
 import { agentRoutes } from './routes/agents.ts'
 import { healthRoutes } from './routes/health.ts'
 import { mediaRoutes } from './routes/media.ts'
+import { rangeRoutes } from './routes/range.ts'
+import { rebuildRoutes } from './routes/rebuild.ts'
 import { recordingRoutes } from './routes/recordings.ts'
 import { segmentRoutes } from './routes/segments.ts'
 import { shareRoutes } from './routes/shares.ts'
@@ -28,6 +30,8 @@ export function createApi(options: ApiOptions): Api {
     ...mediaRoutes(options),
     ...shareRoutes(options),
     ...segmentRoutes(options),
+    ...rangeRoutes(options),
+    ...rebuildRoutes(options),
     ...taskRoutes(options),
     ...agentRoutes(options),
     ...uploadRoutes(options),

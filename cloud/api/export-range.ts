@@ -2,14 +2,18 @@ import { randomBytes } from 'node:crypto'
 import type { z } from 'zod'
 import type { exportRequest } from '../../shared/contract/api.ts'
 import type { Recording, RecordingStream } from '../../shared/contract/recording.ts'
+import { keys } from '../../shared/contract/segment.ts'
 import type { Task } from '../../shared/contract/task.ts'
 import { AppError } from '../../shared/error.ts'
 import { segmentsRangeMsMax } from '../../shared/limits.ts'
 import { checkExport } from '../jobs/export-check.ts'
-import { listAgents } from '../rows/access.ts'
+import { putJson } from '../jobs/put-json.ts'
+import { addAudit } from '../rows/access.ts'
 import { getRecording, saveRecording } from '../rows/recording.ts'
 import { type SegmentRow, segmentsBetween } from '../rows/segment.ts'
 import { toTask } from '../rows/task.ts'
+import type { Caller } from './caller.ts'
+import { nothingArchived, onlyAgentWith } from './only-agent.ts'
 import type { ApiPorts } from './route.ts'
 import { findTask } from './task-actions.ts'
 
@@ -20,7 +24,7 @@ type Found = { name: string; rows: SegmentRow[] }
  * A range of streams that nobody claimed (`upload: always`) becomes a closed recording of what the archive
  * holds of it, which is exported as any other.
  */
-export async function exportRange(ports: ApiPorts, request: ExportRequest): Promise<Task> {
+export async function exportRange(ports: ApiPorts, request: ExportRequest, caller: Caller): Promise<Task> {
   const { catalogue, clock } = ports
   const lengthMs = request.to - request.from
   if (lengthMs <= 0 || lengthMs > segmentsRangeMsMax) {
@@ -28,33 +32,20 @@ export async function exportRange(ports: ApiPorts, request: ExportRequest): Prom
       zh: '时间范围无效：结束须晚于开始，且不超过 31 天。',
     })
   }
-  const agent = request.agent ?? (await onlyAgentWith(ports, request))
+  const agent =
+    request.agent ?? (await onlyAgentWith(ports, { ...request, stream: request.streams[0] ?? '' }))
   const found: Found[] = []
   for (const name of new Set(request.streams))
     found.push({ name, rows: await settledRows(ports, agent, name, request) })
   const id = `range-${randomBytes(8).toString('hex')}`
-  await saveRecording(catalogue, claimOf({ id, agent, request, found, nowMs: clock.nowMs() }), clock.nowMs())
+  const claim = claimOf({ id, agent, request, found, nowMs: clock.nowMs() })
+  await putJson(ports.store, keys.rangeRecording(id), claim)
+  await saveRecording(catalogue, claim, clock.nowMs())
+  await addAudit(catalogue, { recording: id, atMs: clock.nowMs(), who: caller.subject, what: 'export' })
   await checkExport({ recording: id }, ports)
   const task = (await getRecording(catalogue, id))?.meta.export?.task
   if (task === undefined) throw new AppError('Aborted', 'The archive changed meanwhile; ask again.')
   return toTask(await findTask(ports, task))
-}
-
-async function onlyAgentWith({ catalogue }: ApiPorts, request: ExportRequest): Promise<string> {
-  const having: string[] = []
-  for (const { agent } of await listAgents(catalogue)) {
-    const range = { agent, stream: request.streams[0] ?? '', from: request.from, to: request.to }
-    for await (const _ of segmentsBetween(catalogue, range)) {
-      having.push(agent)
-      break
-    }
-  }
-  const [agent] = having
-  if (agent === undefined) throw nothingThere(request.streams[0] ?? '')
-  if (having.length === 1) return agent
-  throw new AppError('InvalidArgument', `Several agents have this stream; say which: ${having.join(', ')}.`, {
-    zh: `多个采集端有此流，请指定 agent：${having.join('、')}。`,
-  })
 }
 
 async function settledRows(
@@ -64,7 +55,7 @@ async function settledRows(
   { from, to }: ExportRequest,
 ): Promise<SegmentRow[]> {
   const rows = await Array.fromAsync(segmentsBetween(catalogue, { agent, stream, from, to }))
-  if (rows.length === 0) throw nothingThere(stream)
+  if (rows.length === 0) throw nothingArchived(stream)
   const unfinished = rows.filter((row) => row.status !== 'SUCCESS' && row.status !== 'FAILED').length
   if (unfinished === 0) return rows
   throw new AppError(
@@ -74,12 +65,6 @@ async function settledRows(
       zh: `${stream} 有 ${unfinished} 个片段仍在处理，请稍后再试。`,
     },
   )
-}
-
-function nothingThere(stream: string): AppError {
-  return new AppError('NotFound', `The archive holds nothing of ${stream} in this range.`, {
-    zh: `存档在此时间范围内没有 ${stream} 的内容。`,
-  })
 }
 
 function claimOf(of: {

@@ -69,6 +69,16 @@ export async function timestampsAnswer(
   return redirect(await store.presignGet({ key, expiresS: mediaUrlS, filename, contentType: 'text/csv' }))
 }
 
+export async function manifestAnswer({ store }: ApiPorts, { meta }: RecordingRows): Promise<Response> {
+  const { id, filesVersion } = meta
+  if (filesVersion === undefined) throw notYet('The manifest of the export', '导出清单尚未生成。')
+  const key = keys.exportManifest(id, filesVersion)
+  const filename = `${id}.json`
+  return redirect(
+    await store.presignGet({ key, expiresS: mediaUrlS, filename, contentType: 'application/json' }),
+  )
+}
+
 export async function playlistAnswer(
   { catalogue, clock }: ApiPorts,
   rows: RecordingRows,

@@ -46,12 +46,15 @@ async function addRecording(
   { catalogue }: JobPorts,
 ): Promise<void> {
   const shares = other.agent === meta.agent && other.streamNames.some((name) => claims.has(name))
-  if (other.id === meta.id || !shares) return
-  if (other.state !== 'closed') {
-    addOpen(claims, other.streamNames, other.from)
+  if (other.id !== meta.id && shares) await addClaims(claims, other, catalogue)
+}
+
+async function addClaims(claims: Claims, of: RecordingRow, catalogue: JobPorts['catalogue']): Promise<void> {
+  if (of.state !== 'closed') {
+    addOpen(claims, of.streamNames, of.from)
     return
   }
-  const rows = await getRecording(catalogue, other.id)
+  const rows = await getRecording(catalogue, of.id)
   for (const { name, runs } of rows?.streams ?? []) claims.get(name)?.runs.push(...runs)
 }
 
@@ -73,7 +76,29 @@ function unfinishedClaims(agent: AgentRow | undefined, meta: RecordingRow, nowMs
   const deletedAt = meta.deletedAt ?? nowMs
   const heardAt = agent?.seenAt ?? 0
   if (heardAt < deletedAt) return nowMs >= deletedAt + deleteHeardMs ? [] : 'unknown'
+  return toldClaims(agent)
+}
+
+function toldClaims(agent: AgentRow | undefined) {
   const state = heartbeatState.safeParse(agent?.state)
   const claims = (state.success && state.data.agentState.claims) || []
   return claims.length > unfinishedClaimsMax ? 'unknown' : claims
+}
+
+export type AgentClaims = { wants(segment: SegmentRow): boolean }
+
+/** What those of `recordings` that are this agent's want, and the unfinished ones that it last told of. */
+export async function claimsOfAgent(
+  agent: string,
+  recordings: readonly RecordingRow[],
+  { catalogue }: Pick<JobPorts, 'catalogue'>,
+): Promise<AgentClaims | 'unknown'> {
+  const unfinished = toldClaims(await getAgent(catalogue, agent))
+  if (unfinished === 'unknown') return 'unknown'
+  const own = recordings.filter((meta) => meta.agent === agent)
+  const names = [...own.map((meta) => meta.streamNames), ...unfinished.map((claim) => claim.streams)].flat()
+  const claims: Claims = new Map(names.map((name) => [name, { runs: [], fromMs: Number.POSITIVE_INFINITY }]))
+  for (const { from, streams } of unfinished) addOpen(claims, streams, from)
+  for (const meta of own) await addClaims(claims, meta, catalogue)
+  return { wants: (segment) => wantsSegment(claims, segment) }
 }

@@ -6,20 +6,23 @@ import { type SegmentRow, segmentRow } from '../rows/segment.ts'
 import { deleteOldVersions } from './delete-objects.ts'
 import type { JobPorts } from './job-ports.ts'
 import { purge } from './purge.ts'
+import { retain } from './retention.ts'
 
 const temporaryPrefixes = ['tmp/', 'uploads/']
 
 /**
  * Deletes the raw files of segments whose MP4 was verified a day ago, and what lies under temporary prefixes
  * for as long. Manifest and index stay: they hold the times, and a catalogue can be rebuilt from them. Then what
- * deleted recordings held, and the files of old versions of exports.
+ * is older than the archive keeps, what deleted recordings held, and the files of old versions of exports.
  * Run it as often as you like; killed anywhere, the next run goes on.
  */
 export async function expire(
   ports: JobPorts,
   signal: AbortSignal,
+  { keepMs }: { keepMs?: number | undefined } = {},
 ): Promise<{ segments: number; objects: number }> {
   const segments = await expireRaw(ports, signal)
+  if (keepMs !== undefined) await retain(ports, keepMs, signal)
   await purge(ports, signal)
   const old = await deleteOldVersions(ports, signal)
   return { segments, objects: old + (await expireTemporary(ports, signal)) }

@@ -19,6 +19,7 @@ import { exportGaps } from './export-gaps.ts'
 import { type PartMovie, PartReaders, planPart } from './export-media.ts'
 import { type Part, partsOf } from './export-parts.ts'
 import type { JobPorts } from './job-ports.ts'
+import { putJson } from './put-json.ts'
 import { JobError } from './reason.ts'
 import { type JobRun, runJob } from './run-job.ts'
 import { timestampsCsv } from './timestamps.ts'
@@ -55,6 +56,11 @@ async function exportRecording(input: Input, ports: JobPorts, run: JobRun): Prom
   for (const stream of rows.streams) exporter.expect(await exporter.segmentsOf(stream))
   for (const stream of rows.streams) streams.push(await exporter.exportStream(stream))
   const { files } = exporter
+  await putJson(
+    ports.store,
+    keys.exportManifest(input.recording, input.version),
+    manifestOf(rows.meta, streams, files),
+  )
   const before = rows.meta.filesVersion ?? input.version
   for (let version = before; version < input.version; version += 1)
     await noteOldVersion(ports.catalogue, { recording: input.recording, version }, ports.clock.nowMs())
@@ -64,6 +70,15 @@ async function exportRecording(input: Input, ports: JobPorts, run: JobRun): Prom
       : undefined,
   )
   return { result: { version: input.version, streams, files } }
+}
+
+/** All that the catalogue knows of an export, beside its files: it can be made again from this. */
+function manifestOf(
+  { id, agent, from, to, title, export: made }: RecordingRow,
+  streams: readonly unknown[],
+  files: readonly ExportFile[],
+) {
+  return { version: 1, recording: id, agent, title, from, to, export: made, streams, files }
 }
 
 class Exporter {

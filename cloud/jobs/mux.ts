@@ -8,9 +8,17 @@ import type { ObjectStore, Row } from '../ports.ts'
 import { changeRow } from '../rows/change-row.ts'
 import { freshJob } from '../rows/job-state.ts'
 import { clampWallMs, work, workKey } from '../rows/keys.ts'
-import { findSegment, newSegmentRow, type SegmentRow, segmentKey, segmentRow } from '../rows/segment.ts'
+import {
+  findSegment,
+  newSegmentRow,
+  noteSegmentDay,
+  type SegmentRow,
+  segmentKey,
+  segmentRow,
+} from '../rows/segment.ts'
 import { checkDamage, damageGaps } from './damage.ts'
 import type { JobPorts } from './job-ports.ts'
+import { putJson } from './put-json.ts'
 import { RangeReader } from './range-reader.ts'
 import { reasonOf } from './reason.ts'
 import { type JobRun, runJob } from './run-job.ts'
@@ -31,6 +39,7 @@ export async function muxSegment(id: SegmentId, ports: JobPorts, signal: AbortSi
     return await withoutManifest(id, ports, AppError.from(cause))
   }
   const key = segmentKey(found, found.from)
+  await noteSegmentDay(ports.catalogue, found)
   const create = () => newSegmentRow(found, ports.clock.nowMs())
   const row = await runJob(ports, key, { create, signal, work: (run) => mux(found, key, ports, run) })
   return segmentRow.parse(row)
@@ -53,12 +62,9 @@ async function mux(
   const index = await readIndex(store, of)
   const tracks = rawTracks(of, index)
   const { plan, damaged } = await writeChecked({ of, index, tracks }, store, signal)
+  if (damaged.size > 0) await putJson(store, keys.damage(of), { damagedRecords: [...damaged] })
   return {
-    media: { key: keys.media(of), sizeBytes: plan.totalBytes, ...mediaFacts(plan, tracks) },
-    config: configHash(index),
-    damagedUnits: damaged.size,
-    damagedRecords: [...damaged],
-    gaps: [...of.gaps, ...damageGaps(of, index, damaged)],
+    ...muxFacts({ of, index, tracks }, plan, damaged),
     gsi2pk: work.expire,
     gsi2sk: workKey(clampWallMs(clock.nowMs() + rawKeepMs), key.pk, key.sk),
   }
@@ -112,6 +118,17 @@ async function writeMovie(
     unsummed: true,
   })
   return plan
+}
+
+/** What the row of a segment says of its MP4; the rebuild says the same of one that it finds. */
+export function muxFacts({ of, index, tracks }: Segment, plan: SegmentPlan, damaged: ReadonlySet<number>) {
+  return {
+    media: { key: keys.media(of), sizeBytes: plan.totalBytes, ...mediaFacts(plan, tracks) },
+    config: configHash(index),
+    damagedUnits: damaged.size,
+    damagedRecords: [...damaged],
+    gaps: [...of.gaps, ...damageGaps(of, index, damaged)],
+  }
 }
 
 /** Segments with the same one fit into one file. */

@@ -81,7 +81,10 @@ async function isExporting(meta: RecordingRow, { catalogue }: JobPorts): Promise
 }
 
 /** The row says so first: killed in between, nobody is shown what is half gone, and the next run goes on. */
-async function deleteSegment(segment: SegmentRow, { store, catalogue, clock }: JobPorts): Promise<number> {
+export async function deleteSegment(
+  segment: SegmentRow,
+  { store, catalogue, clock }: JobPorts,
+): Promise<number> {
   const now = clock.nowMs()
   await changeRow(catalogue, segmentKey(segment, segment.from), (row) =>
     row?.deletedAt === undefined ? tombstoneOf(segment, now) : undefined,

@@ -13,13 +13,12 @@ import { socketPath } from '../../shared/node/socket-path.ts'
 import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { createApi } from '../api/app.ts'
 import { handlers } from '../jobs/handlers.ts'
+import { dayMs } from '../rows/keys.ts'
 import { openLocalCloud } from './local-cloud.ts'
 import { lookAtMachine } from './machine.ts'
 import { startWorker } from './worker.ts'
 
-// `--config` is the agent's file: the cloud on a PC has no settings of its own, and takes the option so that
-// both processes are started alike.
-const { values } = parseArgs({ options: { data: { type: 'string' }, config: { type: 'string' } } })
+const { values } = parseArgs({ options: { data: { type: 'string' }, 'keep-days': { type: 'string' } } })
 
 const exit = { done: 0, failed: 1, wrongUse: 2, alreadyRunning: 3 }
 const politeness = 10 // Live and recording come first on this machine.
@@ -47,7 +46,8 @@ async function run(): Promise<number> {
   const cloud = stack.use(await openLocalCloud({ dir: data, clock }))
   const { store, catalogue, queue } = cloud
   const ports = { store, catalogue, queue, clock }
-  stack.use(startWorker({ ports, handlers, clock, onError: tellJob }))
+  const keep = keepMs(values['keep-days'])
+  stack.use(startWorker({ ports, handlers, clock, keepMs: keep, onError: tellJob }))
   const api = createApi({
     ...ports,
     ...(internalToken ? { internalToken } : {}),
@@ -68,6 +68,13 @@ async function run(): Promise<number> {
   log.info('ready')
   if (!signal.aborted) await once(signal, 'abort')
   return exit.done
+}
+
+/** Whole days; undefined: what is archived stays until someone deletes it. */
+function keepMs(days: string | undefined): number | undefined {
+  if (days === undefined) return undefined
+  if (/^[1-9]\d{0,4}$/.test(days)) return Number(days) * dayMs
+  throw new AppError('InvalidArgument', '--keep-days is a number of whole days, 1 or more')
 }
 
 /** A socket file outlives a killed process: it is only in use when somebody answers. */

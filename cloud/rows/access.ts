@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { AppError } from '../../shared/error.ts'
 import type { Catalogue, Row } from '../ports.ts'
@@ -154,6 +155,30 @@ export async function addAudit(
 ): Promise<void> {
   const sk = `AUDIT#${new Date(entry.atMs).toISOString()}#${crypto.randomUUID().slice(0, 8)}`
   await catalogue.put({ pk: recordingKey(entry.recording).pk, sk, ...entry }, 'any')
+}
+
+const viewEveryMs = 600_000
+
+/** One entry for each viewer and ten minutes: a player asks for a growing playlist every few seconds. */
+export async function addView(
+  catalogue: Catalogue,
+  entry: { recording: string; atMs: number; who: string; what: string },
+): Promise<void> {
+  const at = new Date(entry.atMs - (entry.atMs % viewEveryMs)).toISOString()
+  const viewer = createHash('sha256').update(`${entry.who} ${entry.what}`).digest('hex').slice(0, 8)
+  const key = { pk: recordingKey(entry.recording).pk, sk: `AUDIT#${at}#${viewer}` }
+  await changeRow(catalogue, key, (before) => (before ? undefined : { ...key, ...entry }))
+}
+
+export const auditRow = z.looseObject({ atMs: z.number(), who: z.string(), what: z.string() })
+
+/** Newest first. */
+export async function listAudit(catalogue: Catalogue, recording: string, cursor: string | undefined) {
+  const page = await catalogue.query({
+    ...{ pk: recordingKey(recording).pk, prefix: 'AUDIT#', descending: true, limit: 100 },
+    ...(cursor !== undefined && { cursor }),
+  })
+  return { ...page, rows: page.rows.map((row) => auditRow.parse(row)) }
 }
 
 async function listed(catalogue: Catalogue, gsi1pk: string): Promise<Row[]> {

@@ -18,7 +18,7 @@ export function clampWallMs(wallMs: number): number {
   return Math.min(Math.max(Math.trunc(wallMs), 0), wallMsMax)
 }
 
-const dayMs = 86_400_000
+export const dayMs = 86_400_000
 
 /** UTC days that touch [from, to], oldest first. */
 export function daysBetween(from: number, to: number): string[] {

@@ -16,6 +16,12 @@ export async function noteMonth(catalogue: Catalogue, prefix: string, wallMs: nu
   }
 }
 
+/** Months of which there are rows, oldest first, up to that of `wallMs`. */
+export async function monthsUntil(catalogue: Catalogue, prefix: string, wallMs: number): Promise<string[]> {
+  const { rows } = await catalogue.query({ pk: `M#${prefix}`, to: monthKey(clampWallMs(wallMs)) })
+  return rows.map(({ sk }) => sk) // A page of 1 MB holds thousands of years.
+}
+
 type Page = { rows: Row[]; cursor?: string }
 
 /** Rows of the GSI1 partitions `<prefix><month>`, newest first, over the borders of months. `cursor` is opaque. */

@@ -25,7 +25,7 @@ export const exportFile = z.looseObject({
 export type ExportFile = z.infer<typeof exportFile>
 
 /** The newest finished export; while a newer version is made, the old one stays. */
-const exportState = z.looseObject({
+export const exportState = z.looseObject({
   version: z.number().int(),
   /** Hash of what goes into it: the same inputs are the same version. */
   inputs: z.string(),

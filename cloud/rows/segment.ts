@@ -9,8 +9,9 @@ import {
 } from '../../shared/contract/segment.ts'
 import { segmentLookupSlackMs } from '../../shared/limits.ts'
 import type { Catalogue, Row } from '../ports.ts'
+import { changeRow } from './change-row.ts'
 import { freshJob, jobState, withWorkKeys } from './job-state.ts'
-import { clampWallMs, dayKey, daysBetween, timeKey } from './keys.ts'
+import { clampWallMs, dayKey, dayMs, daysBetween, timeKey } from './keys.ts'
 
 /**
  * A segment in the archive; its `status` is that of its mux (SUCCESS: `media` is there; FAILED: quarantined).
@@ -129,6 +130,43 @@ export function newSegmentRow(manifest: Manifest, nowMs: number): SegmentRow & R
     ...(manifest.gapBefore && { gapBefore: manifest.gapBefore }),
     gaps: manifest.gaps,
   })
+}
+
+/** A stream's partition of one UTC day. */
+export type SegmentDay = { agent: string; stream: string; from: number; to: number }
+
+const segmentDays = 'SDAYS' // pk; sk `<day>#<agent>#<stream>`: what retention goes through, oldest first.
+const dayRowKey = (agent: string, stream: string, fromMs: number) => ({
+  pk: segmentDays,
+  sk: `${dayKey(clampWallMs(fromMs))}#${agent}#${stream}`,
+})
+
+/** To be called before the first row of a stream's day is written. */
+export async function noteSegmentDay(catalogue: Catalogue, of: SegmentId & { from: number }): Promise<void> {
+  const key = dayRowKey(of.agent, of.stream, of.from)
+  await changeRow(catalogue, key, (before) => (before ? undefined : key))
+}
+
+/** Days that are over before `wallMs`, oldest first. */
+export async function* segmentDaysBefore(catalogue: Catalogue, wallMs: number): AsyncGenerator<SegmentDay> {
+  let cursor: string | undefined
+  do {
+    const page = await catalogue.query({
+      ...{ pk: segmentDays, to: dayKey(clampWallMs(wallMs)) },
+      ...(cursor !== undefined && { cursor }),
+    })
+    for (const { sk } of page.rows) {
+      const [day = '', agent = '', stream = ''] = sk.split('#')
+      const from = Date.parse(day)
+      yield { agent, stream, from, to: from + dayMs }
+    }
+    cursor = page.cursor
+  } while (cursor !== undefined)
+}
+
+export async function forgetSegmentDay(catalogue: Catalogue, day: SegmentDay): Promise<void> {
+  const { pk, sk } = dayRowKey(day.agent, day.stream, day.from)
+  await catalogue.delete(pk, sk)
 }
 
 /** By its exact key; `from` is the manifest's. */

@@ -134,6 +134,32 @@ export const segmentsPage = z.object({ segments: z.array(segmentItem), cursor: c
 export const gapItem = gap.extend({ agent: name, stream: name })
 export const gapsPage = z.object({ gaps: z.array(gapItem), cursor: cursor.optional() })
 
+/** HLS of a range; `agent` when several have a stream of this name. */
+export const rangePlaylistQuery = z.strictObject({
+  agent: name.optional(),
+  stream: name,
+  from: time,
+  to: time,
+})
+
+export const auditPage = z.object({
+  entries: z.array(z.object({ at: ms, who: z.string(), what: z.string() })),
+  cursor: cursor.optional(),
+})
+export const cursorQuery = z.strictObject({ cursor: cursor.optional() })
+
+/** One step of `cloud rebuild`: what was made again, and where to go on. */
+export const rebuildRequest = z.strictObject({ cursor: cursor.optional() })
+export const rebuildStepBody = z.object({
+  segments: z.number().int(),
+  muxing: z.number().int(),
+  recordings: z.number().int(),
+  exports: z.number().int(),
+  failed: z.array(z.object({ key: z.string(), error: z.string() })),
+  cursor: cursor.optional(),
+})
+export type RebuildStep = z.infer<typeof rebuildStepBody>
+
 export const exportRequest = z.strictObject({
   agent: name.optional(),
   streams: z.array(name).min(1).max(64),

@@ -108,9 +108,17 @@ export const keys = {
   raw: (id: SegmentId, ext: SegmentFile) => `raw/${id.agent}/${id.stream}/${segmentName(id)}.${ext}`,
   recording: (agent: string, id: string, rev: number) => `raw/${agent}/recordings/${id}/${rev}.json`,
   media: (id: SegmentId) => `media/${id.agent}/${id.stream}/${segmentName(id)}.mp4`,
+  /** Which records the mux left out, when there are any: the catalogue can be made again without their pictures. */
+  damage: (id: SegmentId) => `media/${id.agent}/${id.stream}/${segmentName(id)}.damage.json`,
   thumbnail: (id: SegmentId) => `media/${id.agent}/${id.stream}/${segmentName(id)}.jpg`,
   exportPart: (recording: string, version: number, stream: string, part: number) =>
     `exports/${recording}/v${version}/${stream}-${part}.mp4`,
   timestamps: (recording: string, version: number, stream: string) =>
     `exports/${recording}/v${version}/${stream}.csv`,
+  /** Written last: what the export of this version consists of. */
+  exportManifest: (recording: string, version: number) => `exports/${recording}/v${version}/manifest.json`,
+  /** A recording that no agent made: a range of what was uploaded anyway. */
+  rangeRecording: (recording: string) => `exports/${recording}/recording.json`,
+  /** It is there while the recording is on hold. */
+  hold: (recording: string) => `exports/${recording}/hold.json`,
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { downloadQuery, idPath, streamQuery } from '../../../shared/contract/api.ts'
 import { name } from '../../../shared/contract/segment.ts'
-import { mayWatch } from '../caller.ts'
+import { mayRead, mayWatch } from '../caller.ts'
 import {
   downloadAnswer,
+  manifestAnswer,
   playlistAnswer,
   segmentAnswer,
   thumbnailAnswer,
@@ -11,13 +12,18 @@ import {
 } from '../media-answers.ts'
 import { findRecording } from '../recording-view.ts'
 import { type ApiPorts, type Route, rawRoute } from '../route.ts'
-import { audit } from './recordings.ts'
+import { audit, noteView } from './recordings.ts'
 
 export const segmentPath = z.object({ stream: name, segment: z.string().regex(/^\d{13,15}-\d{6,9}\.mp4$/) })
 
+const shape = { method: 'GET', access: mayWatch, params: idPath } as const
+
 export function mediaRoutes(ports: ApiPorts): Route[] {
+  return [...fileRoutes(ports), ...playlistRoutes(ports)]
+}
+
+function fileRoutes(ports: ApiPorts): Route[] {
   const { catalogue } = ports
-  const shape = { method: 'GET', access: mayWatch, params: idPath } as const
   return [
     rawRoute({
       ...shape,
@@ -49,9 +55,31 @@ export function mediaRoutes(ports: ApiPorts): Route[] {
       status: 302,
       query: streamQuery,
       async handle({ params, query, caller }) {
-        return timestampsAnswer(ports, await findRecording(catalogue, params.id, caller), query.stream)
+        const found = await timestampsAnswer(
+          ports,
+          await findRecording(catalogue, params.id, caller),
+          query.stream,
+        )
+        await audit(ports, params.id, caller, `download timestamps ${query.stream ?? ''}`.trim())
+        return found
       },
     }),
+    rawRoute({
+      ...shape,
+      access: mayRead,
+      path: '/v1/recordings/{id}/manifest.json',
+      summary: 'Redirects to what the newest export consists of: files, gaps and clocks of all its streams',
+      status: 302,
+      async handle({ params, caller }) {
+        return manifestAnswer(ports, await findRecording(catalogue, params.id, caller))
+      },
+    }),
+  ]
+}
+
+function playlistRoutes(ports: ApiPorts): Route[] {
+  const { catalogue } = ports
+  return [
     rawRoute({
       ...shape,
       path: '/v1/recordings/{id}/playlist.m3u8',
@@ -59,7 +87,9 @@ export function mediaRoutes(ports: ApiPorts): Route[] {
       status: 200,
       query: streamQuery,
       async handle({ params, query, caller }) {
-        return playlistAnswer(ports, await findRecording(catalogue, params.id, caller), query.stream)
+        const rows = await findRecording(catalogue, params.id, caller)
+        await noteView(ports, params.id, caller, query.stream)
+        return playlistAnswer(ports, rows, query.stream)
       },
     }),
     rawRoute({

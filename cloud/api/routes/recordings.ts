@@ -1,5 +1,7 @@
 import type { z } from 'zod'
 import {
+  auditPage,
+  cursorQuery,
   empty,
   holdRequest,
   idPath,
@@ -9,9 +11,11 @@ import {
   recordingsPage,
   recordingsQuery,
 } from '../../../shared/contract/api.ts'
+import { keys } from '../../../shared/contract/segment.ts'
 import { AppError } from '../../../shared/error.ts'
 import { deleteGraceMs, listScanMax } from '../../../shared/limits.ts'
-import { addAudit } from '../../rows/access.ts'
+import { putJson } from '../../jobs/put-json.ts'
+import { addAudit, addView, listAudit } from '../../rows/access.ts'
 import { work, workKey } from '../../rows/keys.ts'
 import { changeRecording, listRecordings, type RecordingRow } from '../../rows/recording.ts'
 import { type Caller, mayAdminister, mayOperate, mayWatch } from '../caller.ts'
@@ -42,6 +46,20 @@ export function recordingRoutes(ports: ApiPorts): Route[] {
       },
     }),
     route({
+      method: 'GET',
+      path: '/v1/recordings/{id}/audit',
+      summary: 'Who viewed, exported, shared, held or deleted a recording, newest first',
+      access: mayAdminister,
+      params: idPath,
+      query: cursorQuery,
+      answer: auditPage,
+      async handle({ params, query }) {
+        const { rows, cursor: next } = await listAudit(catalogue, params.id, query.cursor)
+        const entries = rows.map(({ atMs, who, what }) => ({ at: atMs, who, what }))
+        return { entries, ...(next !== undefined && { cursor: next }) }
+      },
+    }),
+    route({
       method: 'DELETE',
       path: '/v1/recordings/{id}',
       summary: 'Deletes a recording, unless it is on hold',
@@ -61,11 +79,18 @@ export function recordingRoutes(ports: ApiPorts): Route[] {
       async handle({ params, body, caller }) {
         await findRecording(catalogue, params.id, caller)
         await audit(ports, params.id, caller, body.hold ? 'hold' : 'release')
-        const meta = await changeRecording(catalogue, params.id, (row) => ({ ...row, hold: body.hold }))
-        return recordingItemOf(catalogue, meta)
+        return recordingItemOf(catalogue, await setHold(ports, params.id, body.hold))
       },
     }),
   ]
+}
+
+/** The object that a rebuilt catalogue reads is there for at least as long as the row says so. */
+async function setHold({ store, catalogue }: ApiPorts, id: string, hold: boolean): Promise<RecordingRow> {
+  if (hold) await putJson(store, keys.hold(id), { hold })
+  const meta = await changeRecording(catalogue, id, (row) => ({ ...row, hold }))
+  if (!hold) await store.delete(keys.hold(id))
+  return meta
 }
 
 type ListQuery = z.output<typeof recordingsQuery>
@@ -136,4 +161,15 @@ async function deleteRecording(ports: ApiPorts, id: string, caller: Caller): Pro
 /** Written before the deed: what was done is known even if the answer was lost. */
 export async function audit(ports: ApiPorts, recording: string, caller: Caller, what: string): Promise<void> {
   await addAudit(ports.catalogue, { recording, atMs: ports.clock.nowMs(), who: caller.subject, what })
+}
+
+/** That a stream of a recording was watched. */
+export async function noteView(
+  { catalogue, clock }: ApiPorts,
+  recording: string,
+  { subject }: Caller,
+  stream: string | undefined,
+): Promise<void> {
+  const what = `view ${stream ?? ''}`.trim()
+  await addView(catalogue, { recording, atMs: clock.nowMs(), who: subject, what })
 }

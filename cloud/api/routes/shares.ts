@@ -20,7 +20,7 @@ import { findRecording, stateOf } from '../recording-view.ts'
 import { type ApiPorts, type Route, rawRoute, route } from '../route.ts'
 import { sharePage } from '../share-page.ts'
 import { segmentPath } from './media.ts'
-import { audit } from './recordings.ts'
+import { audit, noteView } from './recordings.ts'
 
 /** `<recording>~<16 hex>`: tells the recording, and nothing of the secret. */
 const shareIdPath = z.object({ id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}~[0-9a-f]{16}$/) })
@@ -126,8 +126,11 @@ function sharedRoutes(ports: ApiPorts): Route[] {
       summary: 'HLS playlist of the shared recording',
       status: 200,
       query: streamQuery,
-      handle: async ({ params, query }) =>
-        playlistAnswer(ports, (await openShare(ports, params.secret)).rows, query.stream),
+      async handle({ params, query }) {
+        const { rows, share } = await openShare(ports, params.secret)
+        await noteView(ports, rows.meta.id, { role: 'anyone', subject: `share ${share.id}` }, query.stream)
+        return playlistAnswer(ports, rows, query.stream)
+      },
     }),
     rawRoute({
       ...shape,

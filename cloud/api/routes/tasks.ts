@@ -57,7 +57,7 @@ export function taskRoutes(ports: ApiPorts): Route[] {
       body: exportRequest,
       answer: taskBody,
       status: 202,
-      handle: ({ body }) => exportRange(ports, body),
+      handle: ({ body, caller }) => exportRange(ports, body, caller),
     }),
   ]
 }

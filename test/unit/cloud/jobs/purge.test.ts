@@ -228,7 +228,9 @@ test('the files of an older version go a day after the newer one is there', asyn
   expect((await getRecording(rig.jobs.ports.catalogue, 'take'))?.meta.filesVersion).toBe(2)
   const exports = async () => (await keysOf(rig)).filter((key) => key.startsWith('exports/'))
   await purgeAfter(rig, 0)
-  expect(await exports()).toHaveLength(4)
+  expect(await exports()).toHaveLength(6)
   await purgeAfter(rig, exportKeepMs)
-  expect(await exports()).toEqual(['exports/take/v2/cam-1.mp4', 'exports/take/v2/cam.csv'])
+  expect(await exports()).toEqual(
+    ['cam-1.mp4', 'cam.csv', 'manifest.json'].map((file) => `exports/take/v2/${file}`),
+  )
 })

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { AppError } from '../shared/error.ts'
@@ -8,13 +9,23 @@ import { type GetOptions, get, type ListOptions, list, share, tasks } from './cl
 import { listDeadLetters, redriveDeadLetter } from './cli/dead-letters.ts'
 import { type DoctorOptions, doctor } from './cli/doctor.ts'
 import { createOutput, type Output } from './cli/output.ts'
-import { phonesStart, phonesStop, recordStart, recordStop, status, streams } from './cli/record.ts'
+import { rebuild } from './cli/rebuild.ts'
+import {
+  phonesStart,
+  phonesStop,
+  recordReport,
+  recordStart,
+  recordStop,
+  status,
+  streams,
+} from './cli/record.ts'
 import { findServer, type Server, type ServerOptions } from './cli/server.ts'
 import { type SimOptions, type SimRtspOptions, simulatePhone, simulateRtmp, simulateRtsp } from './cli/sim.ts'
 import { snapshot } from './cli/snapshot.ts'
 import { createLink, createToken, listTokens, revokeToken } from './cli/token.ts'
-import { type UpOptions, up } from './cli/up.ts'
+import { cloudArguments, type UpOptions, up } from './cli/up.ts'
 import { errorSentence, inLanguage } from './cli/words.ts'
+import { dataDirectory, readConfig } from './config.ts'
 
 // Exit codes of the contract: 0 done, 1 failed, 2 wrong use, 3 already running on this data directory.
 const exitOfKind: Partial<Record<AppError['kind'], number>> = { InvalidArgument: 2 }
@@ -71,10 +82,20 @@ function addServices(): void {
   service('agent', 'the agent alone', '仅运行边缘代理')
     .option('--port <n>', 'HTTP port')
     .option('--lan', 'listen on the network, not on this machine only')
-    .action((options: UpOptions) => runModule('main.ts', options))
-  service('cloud', 'the local cloud alone', '仅运行本地云端').action((options: UpOptions) =>
-    runModule('../cloud/local/main.ts', options),
+    .action((options: UpOptions) => runModule('main.ts', optionWords(options)))
+  const cloud = service('cloud', 'the local cloud alone', '仅运行本地云端').action(
+    async ({ data, config }: UpOptions) =>
+      runModule(
+        '../cloud/local/main.ts',
+        cloudArguments(resolve(dataDirectory(data)), await readConfig(config)),
+      ),
   )
+  client(
+    cloud,
+    'rebuild',
+    'makes the catalogue again from the objects of the archive',
+    '由存档中的对象重建目录',
+  ).action(served(rebuild))
   service('doctor', 'looks at what this machine lacks', '检查本机缺少什么')
     .option('--fix', 'mend what can be mended')
     .option('--json', 'one JSON value on stdout')
@@ -84,16 +105,19 @@ function addServices(): void {
 }
 
 /** Agent and cloud are processes of their own, also when they run alone: signals pass through to them. */
-async function runModule(module: string, options: UpOptions): Promise<void> {
-  const args = Object.entries(options).flatMap(([key, value]) =>
-    value === true ? [`--${key}`] : [`--${key}`, String(value)],
-  )
+async function runModule(module: string, args: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(module, import.meta.url)), ...args], {
     stdio: 'inherit',
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   const [code] = (await once(child, 'exit')) as [number | null]
   process.exit(code ?? 1)
+}
+
+function optionWords(options: UpOptions): string[] {
+  return Object.entries(options).flatMap(([key, value]) =>
+    value === true ? [`--${key}`] : [`--${key}`, String(value)],
+  )
 }
 
 function addAgentCommands(): void {
@@ -104,8 +128,15 @@ function addAgentCommands(): void {
     .option('--from <time>', 'ISO 8601, ms since the epoch, or -30s')
     .option('--for <seconds>', 'stops by itself')
     .option('--title <text>')
+    .option(
+      '--require <names>',
+      'starts nothing unless these give pictures: all, or names with commas between',
+    )
     .action(served(recordStart))
   client(record, 'stop <id>', 'ends a recording', '结束录像').action(served(recordStop))
+  client(record, 'report <id>', 'what came of it, stream by stream', '录像结果（按流）').action(
+    served(recordReport),
+  )
   client(program, 'snapshot <name>', 'a still, JPEG', '截图（JPEG）')
     .option('-o, --output <file>', 'where to; - is stdout')
     .option('--at <time>', 'of the picture nearest to it: ISO 8601, ms since the epoch, or -30s')

@@ -19,6 +19,8 @@ export type WorkerOptions = {
   handlers: Partial<Record<QueueName, Handler>>
   clock: Clock
   /** `final`: the message lies among the dead letters now; else it is tried again. */
+  /** How long the archive keeps what nobody put on hold; undefined: for ever. */
+  keepMs?: number | undefined
   onError: (failure: { queue: QueueName | 'expire'; body: string; error: AppError; final: boolean }) => void
 }
 
@@ -126,7 +128,7 @@ class Worker {
     if (clock.monotonicMs() < this.#expireAtMs) return
     this.#expireAtMs = clock.monotonicMs() + expireEveryMs
     try {
-      await expire(ports, this.#stop)
+      await expire(ports, this.#stop, { keepMs: this.#options.keepMs })
     } catch (cause) {
       if (!this.#stop.aborted)
         onError({ queue: 'expire', body: '', error: AppError.from(cause), final: false })

@@ -2,8 +2,10 @@ import type {
   AgentStats,
   PhonesAnswer,
   PhonesStopped,
+  RecordingReport,
   RecordingStarted,
   StreamInfo,
+  StreamReport,
 } from '../../shared/contract/agent-api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import { parseStartArguments } from '../protocol/phone-start.ts'
@@ -16,7 +18,7 @@ export async function recordStart(
   server: Server,
   output: Output,
   streams: string[],
-  options: { from?: string; for?: string; title?: string },
+  options: { from?: string; for?: string; title?: string; require?: string },
 ) {
   const durationSeconds = options.for === undefined ? undefined : seconds(options.for)
   const answer = await server.call<RecordingStarted>('POST', '/agent/v1/recordings', {
@@ -26,6 +28,9 @@ export async function recordStart(
       : { from: /^\d+$/.test(options.from) ? Number(options.from) : options.from }),
     ...(durationSeconds === undefined ? {} : { durationSeconds }),
     ...(options.title === undefined ? {} : { title: options.title }),
+    ...(options.require === undefined
+      ? {}
+      : { require: options.require === 'all' ? 'all' : options.require.split(',') }),
   })
   print(output, answer, () => {
     const rows = answer.streams.map((s) => [s.name, s.state])
@@ -45,6 +50,27 @@ function seconds(text: string): number {
 export async function recordStop(server: Server, output: Output, id: string) {
   const answer = await server.call<Recording>('POST', `/agent/v1/recordings/${encodeURIComponent(id)}/stop`)
   print(output, answer, () => `${answer.id} ${answer.state}`)
+}
+
+/** `edgereel record report ID`: what came of it. */
+export async function recordReport(server: Server, output: Output, id: string) {
+  const path = `/agent/v1/recordings/${encodeURIComponent(id)}/report`
+  const answer = await server.call<RecordingReport>('GET', path)
+  const head = inLanguage({
+    en: 'stream pictures sound gaps missing first last clock',
+    zh: '流 画面 声音 缺口 缺失 首帧 末帧 时钟',
+  }).split(' ')
+  const row = (s: StreamReport) => [
+    s.name,
+    String(s.pictures),
+    String(s.audioFrames),
+    String(s.gaps.length),
+    `${(s.gapMs / 1000).toFixed(3)} s`,
+    s.first === undefined ? '' : timeText(s.first),
+    s.last === undefined ? '' : timeText(s.last),
+    s.clock === undefined ? '' : `±${Math.ceil(s.clock.boundMs)} ms`,
+  ]
+  print(output, answer, () => `${answer.id} ${answer.state}\n${table(head, answer.streams.map(row))}`)
 }
 
 export async function phonesStart(server: Server, output: Output, words: string[]) {

@@ -19,6 +19,8 @@ export function commandRoutes(commands: Commands, clock: Clock): Route[] {
 
 function streamRoutes({ streams, stats }: Commands): Route[] {
   return [
+    probe(streams, 'healthz', 'Nothing is wrong with this stream; 503 with what is', ({ live }) => live),
+    probe(streams, 'readyz', 'Pictures of this stream come now; 503 with why not', ({ ready }) => ready),
     route({
       method: 'get',
       path: '/agent/v1/streams',
@@ -63,6 +65,24 @@ function streamRoutes({ streams, stats }: Commands): Route[] {
   ]
 }
 
+function probe(
+  streams: Commands['streams'],
+  path: 'healthz' | 'readyz',
+  summary: string,
+  isWell: (health: api.StreamHealth) => boolean,
+): Route {
+  return route({
+    method: 'get',
+    path: `/agent/v1/streams/{name}/${path}`,
+    ...{ summary, role: 'viewer', answer: api.streamHealth },
+    handle: async ({ params }) => {
+      const health = await streams.health(named(params, 'name'))
+      const headers = { 'cache-control': 'no-store' }
+      return Response.json(health, { status: isWell(health) ? 200 : 503, headers })
+    },
+  })
+}
+
 function recordingRoutes({ recordings }: Commands, clock: Clock): Route[] {
   return [
     route({
@@ -92,6 +112,15 @@ function recordingRoutes({ recordings }: Commands, clock: Clock): Route[] {
       role: 'operator',
       answer: recording,
       handle: ({ params }) => recordings.stop(named(params, 'id')),
+    }),
+    route({
+      method: 'get',
+      path: '/agent/v1/recordings/{id}/report',
+      summary:
+        'What came of a recording, by stream: pictures, gaps, first and last time, how well the clock is known',
+      role: 'viewer',
+      answer: api.recordingReport,
+      handle: ({ params }) => recordings.report(named(params, 'id')),
     }),
   ]
 }
@@ -143,6 +172,9 @@ function readTimes(body: z.output<typeof api.startRecording>, nowMs: number): St
   if (new Set(body.streams.map((name) => name.toLowerCase())).size < body.streams.length) {
     throw invalid('a stream is named twice')
   }
+  const required = body.require === undefined || body.require === 'all' ? [] : body.require
+  const isNamed = (name: string) => body.streams.some((stream) => stream.toLowerCase() === name.toLowerCase())
+  if (!required.every(isNamed)) throw invalid('`require` names a stream that is not to be recorded')
   return {
     streams: body.streams,
     labels: body.labels ?? [],
@@ -150,6 +182,7 @@ function readTimes(body: z.output<typeof api.startRecording>, nowMs: number): St
     ...(to === undefined ? {} : { to }),
     ...(body.durationSeconds === undefined ? {} : { durationMs: Math.round(body.durationSeconds * 1000) }),
     ...(body.title === undefined ? {} : { title: body.title }),
+    ...(body.require === undefined ? {} : { require: body.require }),
   }
 }
 

@@ -3,8 +3,10 @@ import type {
   PhoneInfo,
   PhonesAnswer,
   PhonesStopped,
+  RecordingReport,
   RecordingStarted,
   StartPhones,
+  StreamHealth,
   StreamInfo,
   StreamSettings,
 } from '../../shared/contract/agent-api.ts'
@@ -21,6 +23,8 @@ export type StartRecordingRequest = {
   durationMs?: number
   title?: string
   labels: string[]
+  /** Streams that must give pictures before anything is started. */
+  require?: 'all' | readonly string[]
 }
 
 export type SnapshotRequest = {
@@ -45,14 +49,18 @@ export type Commands = {
     list(): Promise<StreamInfo[]>
     /** `NotFound` when there is no such stream. */
     get(name: string): Promise<StreamInfo>
+    /** Never connects to its camera. `NotFound` as `get`. */
+    health(name: string): Promise<StreamHealth>
     put(name: string, settings: StreamSettings): Promise<StreamInfo>
     remove(name: string): Promise<void>
   }
   recordings: {
-    /** Answered only when the claim is durable. */
+    /** Answered only when the claim is durable. `FailedPrecondition` when a stream that is required is not there. */
     start(request: StartRecordingRequest): Promise<RecordingStarted>
     /** `NotFound`; stopping a closed recording answers it as it is. */
     stop(id: string): Promise<Recording>
+    /** What came of it. `NotFound` as `stop`. */
+    report(id: string): Promise<RecordingReport>
     /** Newest first. */
     list(options: { limit: number; cursor?: string }): Promise<{ recordings: Recording[]; cursor?: string }>
   }

@@ -1,4 +1,4 @@
-import type { AgentStats, RecordingStarted } from '../../shared/contract/agent-api.ts'
+import type { AgentStats, RecordingReport, RecordingStarted } from '../../shared/contract/agent-api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { PhoneBroadcast } from '../ingest/phone-broadcast.ts'
@@ -11,6 +11,7 @@ import type { Uploader, UploadState } from '../upload/uploader.ts'
 import type { AgentFile } from './agent-file.ts'
 import type { Commands, Snapshot, SnapshotRequest, StartRecordingRequest } from './commands-port.ts'
 import type { LoopDelay } from './health.ts'
+import { awaitRequired } from './required-streams.ts'
 import { known, type StreamParts, streamCommands } from './stream-commands.ts'
 import { StreamPolicies, type StreamPolicy } from './stream-policies.ts'
 
@@ -23,8 +24,9 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
   file: AgentFile
   phones: Phones
   broadcast: PhoneBroadcast
-  sources: Pick<Sources, 'set' | 'setAlways' | 'check' | 'info' | 'list' | 'nameOf' | 'remove'>
+  sources: Pick<Sources, 'set' | 'setAlways' | 'check' | 'hold' | 'info' | 'list' | 'nameOf' | 'remove'>
   recordings: Recordings
+  report: (recording: Recording) => Promise<RecordingReport>
   recorders: { setPolicy(stream: string, policy: StreamPolicy['ring']): void }
   ring: {
     stats(): RingStats
@@ -51,13 +53,14 @@ export function createCommands(parts: CommandParts): Commands {
     },
   })
   const phoneNames = () => phones.connected().map((phone) => phone.name)
-  const streams: StreamParts = { hub, policies, sources, recordings, phoneNames }
+  const streams: StreamParts = { hub, policies, sources, recordings, phoneNames, clock }
   const startedMs = clock.monotonicMs()
   return {
     streams: streamCommands(streams),
     recordings: {
-      start: (request) => startRecording(request, recordings, streams),
+      start: (request) => startRecording(request, parts, streams),
       stop: (id) => recordings.stop(id),
+      report: async (id) => await parts.report(await recordings.get(id)),
       list: (options) => recordings.list(options),
     },
     phones: {
@@ -83,11 +86,15 @@ function snapshotCommand(
 
 async function startRecording(
   request: StartRecordingRequest,
-  recordings: Recordings,
+  { recordings, hub, sources, clock }: Pick<CommandParts, 'recordings' | 'hub' | 'sources' | 'clock'>,
   streams: StreamParts,
 ): Promise<RecordingStarted> {
+  const { require: wanted = [], ...claim } = request
   const names = request.streams.map((name) => known(name, streams))
-  const recording = await recordings.start({ ...request, streams: names })
+  const required = wanted === 'all' ? names : wanted.map((name) => known(name, streams))
+  const isRepeated = request.id !== undefined && (await recordings.has(request.id))
+  using _held = isRepeated ? undefined : await awaitRequired(required, { hub, sources, clock })
+  const recording = await recordings.start({ ...claim, streams: names })
   return {
     id: recording.id,
     streams: recording.streams.map(({ name, from }) => ({

@@ -1,5 +1,7 @@
-import type { StreamInfo } from '../../shared/contract/agent-api.ts'
+import type { StreamHealth, StreamInfo } from '../../shared/contract/agent-api.ts'
 import { AppError } from '../../shared/error.ts'
+import { sourceSilenceMs } from '../../shared/limits.ts'
+import type { Clock } from '../../shared/node/clock.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Stream } from '../hub/stream.ts'
 import type { SourceInfo, Sources } from '../ingest/sources.ts'
@@ -14,6 +16,7 @@ export type StreamParts = {
   recordings: { of(stream: string): string[] }
   /** Phones that are there but have not filmed: streams to come. */
   phoneNames: () => string[]
+  clock: Clock
 }
 
 /** What may be asked about streams. */
@@ -22,6 +25,7 @@ export function streamCommands(parts: StreamParts): Commands['streams'] {
   return {
     list: async () => streamNames(parts).map((name) => infoOf(name, parts)),
     get: async (name) => infoOf(known(name, parts), parts),
+    health: async (name) => healthOf(known(name, parts), parts),
     put: async (name, settings) => {
       if (settings.source !== undefined) sources.check(settings.source)
       const stream = sources.nameOf(name) ?? hub.stream(name)?.name ?? name
@@ -65,6 +69,22 @@ function infoOf(name: string, { hub, policies, sources, recordings }: StreamPart
     ...{ units, bytes, bitsPerSecond, fps, gaps, viewers },
     ...(lastUnitAt === undefined ? {} : { lastUnitAt }),
     recordings: recordings.of(name),
+  }
+}
+
+function healthOf(name: string, { hub, sources, clock }: StreamParts): StreamHealth {
+  const stream = hub.stream(name)
+  const { camera } = sourceOf(sources.info(name))
+  const { lastUnitAt } = stream?.stats ?? nothingYet
+  const isFresh = lastUnitAt !== undefined && clock.nowMs() - lastUnitAt < sourceSilenceMs
+  const isLive = stream?.state === 'live' && (camera?.state ?? 'live') === 'live'
+  const state = camera?.state ?? stream?.state ?? 'waiting'
+  const { reason, reasonZh } = camera ?? {}
+  return {
+    ...{ name, state, live: camera ? camera.state !== 'offline' : isLive, ready: isLive && isFresh },
+    ...(lastUnitAt === undefined ? {} : { lastUnitAt }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(reasonZh === undefined ? {} : { reasonZh }),
   }
 }
 

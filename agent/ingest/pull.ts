@@ -1,10 +1,10 @@
 import { AppError } from '../../shared/error.ts'
 import {
-  rtspSilenceMs,
   sourceAuthRetryMs,
   sourceBackoffBaseMs,
   sourceBackoffMaxMs,
   sourceKeyFrameMs,
+  sourceSilenceMs,
   sourceStableMs,
 } from '../../shared/limits.ts'
 import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
@@ -49,7 +49,7 @@ export class Pull {
   constructor(options: PullOptions) {
     this.#options = {
       random: Math.random,
-      silenceMs: rtspSilenceMs,
+      silenceMs: sourceSilenceMs,
       keyFrameMs: sourceKeyFrameMs,
       ...options,
     }

@@ -126,9 +126,18 @@ export class Recordings implements AsyncDisposable {
   async stop(id: string): Promise<Recording> {
     const entry = this.#open.get(id)
     if (entry) return await this.#close(entry, this.#options.clock.nowMs())
-    const recording = await this.#options.ring.recording(id)
+    return await this.get(id)
+  }
+
+  async has(id: string): Promise<boolean> {
+    return this.#open.has(id) || (await this.#options.ring.recording(id)) !== undefined
+  }
+
+  /** As it stands now. `NotFound` when there never was one. */
+  async get(id: string): Promise<Recording> {
+    const recording = this.#open.get(id)?.file.recording ?? (await this.#options.ring.recording(id))
     if (recording) return recording
-    throw new AppError('NotFound', `There is no recording ${id}.`, { zh: `没有录像 ${id}。` })
+    throw unknown(id)
   }
 
   /** Newest first, those that are open as they stand now. */
@@ -324,6 +333,10 @@ export class Recordings implements AsyncDisposable {
   #fault(message: string, error: unknown): void {
     this.#options.onFault(message, error)
   }
+}
+
+function unknown(id: string): AppError {
+  return new AppError('NotFound', `There is no recording ${id}.`, { zh: `没有录像 ${id}。` })
 }
 
 const hour = 3_600_000 // Timers of Node end early past 2^31 ms; and a wall clock may be set meanwhile.

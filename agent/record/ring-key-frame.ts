@@ -1,11 +1,11 @@
-import { manifest } from '../../shared/contract/segment.ts'
 import { videoConfigOf } from '../../shared/contract/segment-header.ts'
 import { AppError } from '../../shared/error.ts'
-import { indexBytesMax, jsonBodyBytesMax, keyFrameWaitMs, ringReadBytesMax } from '../../shared/limits.ts'
-import { type ParsedIndex, parseIndex } from '../../shared/media/index.ts'
+import { keyFrameWaitMs } from '../../shared/limits.ts'
+import type { ParsedIndex } from '../../shared/media/index.ts'
 import { splitAnnexB } from '../../shared/media/nal.ts'
 import type { Ring, SegmentRow } from '../ring/types.ts'
 import type { KeyFrame } from './key-frame.ts'
+import { readIndex, readManifest, readRange } from './sealed-segment.ts'
 
 export type KeyFrameRing = Pick<Ring, 'segments' | 'read'>
 
@@ -38,9 +38,8 @@ function distance({ from, to }: SegmentRow, at: number): number {
 type Found = { row: SegmentRow; index: ParsedIndex; record: number; takenAt: number }
 
 async function nearestIn(ring: KeyFrameRing, row: SegmentRow, at: number): Promise<Found | undefined> {
-  const index = parseIndex(await readAll(ring, row, 'idx', indexBytesMax), { tolerateTail: true })
-  const text = await readAll(ring, row, 'json', jsonBodyBytesMax)
-  const { wallOffsetMs } = manifest.parse(JSON.parse(Buffer.from(text).toString()))
+  const index = await readIndex(ring, row)
+  const { wallOffsetMs } = await readManifest(ring, row)
   const { records } = index
   let best: Found | undefined
   for (let i = 0; i < records.length; i += 1) {
@@ -61,27 +60,4 @@ async function readFrame(
   const config = videoConfigOf(header.video)
   const bytes = await readRange(ring, row, config.codec, records.offset(record), records.sizeBytes(record))
   return { config, nalUnits: splitAnnexB(bytes), takenAt }
-}
-
-async function readAll(ring: KeyFrameRing, row: SegmentRow, ext: string, max: number): Promise<Uint8Array> {
-  return await readRange(ring, row, ext, 0, max)
-}
-
-/** Up to `length` bytes, in reads that the disk's thread answers between two writes. */
-async function readRange(
-  ring: KeyFrameRing,
-  row: SegmentRow,
-  ext: string,
-  offset: number,
-  length: number,
-): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = []
-  for (let done = 0; done < length; ) {
-    const wanted = Math.min(length - done, ringReadBytesMax)
-    const piece = await ring.read(row, ext, offset + done, wanted)
-    pieces.push(piece)
-    done += piece.length
-    if (piece.length < wanted) break
-  }
-  return Buffer.concat(pieces)
 }

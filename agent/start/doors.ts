@@ -17,6 +17,7 @@ import { doorInfo } from '../door-info.ts'
 import { openHttp } from '../listen/http.ts'
 import { readPages } from '../listen/pages.ts'
 import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from '../listen/rtmp.ts'
+import { recordingReport } from '../record/recording-report.ts'
 import { createStills } from '../stills.ts'
 import { tell } from '../tell.ts'
 import type { Kept } from './keep.ts'
@@ -44,6 +45,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
     loop,
     live,
     snapshots: createStills({ ...parts, clock }),
+    report: (recording) => recordingReport(recording, ring),
     door: doorInfo(config, rtmp?.port),
   })
   await openGrpc(stack, options, { ...parts, commands, auth })

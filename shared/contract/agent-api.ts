@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { linkDefaultS, linkMaxS, sourceUrlCharsMax } from '../limits.ts'
-import { name } from './segment.ts'
+import { gap, name } from './segment.ts'
 
 /** Shapes of the agent's API (`/agent/v1`): what the page, the CLI and scripts send and get. Times in answers: wall ms. */
 
@@ -83,6 +83,21 @@ export const streamInfo = z.object({
 })
 export type StreamInfo = z.infer<typeof streamInfo>
 
+/** Of one stream, for probes. */
+export const streamHealth = z.object({
+  name,
+  /** Nothing is wrong with it: for a camera that is fetched from, its last connection did not fail. */
+  live: z.boolean(),
+  /** Its pictures come now. */
+  ready: z.boolean(),
+  /** Of its camera where it has one (`camera` of the stream), else of the stream. */
+  state: z.enum(['idle', 'connecting', 'live', 'offline', 'waiting']),
+  lastUnitAt: wallMs.optional(),
+  reason: z.string().optional(),
+  reasonZh: z.string().optional(),
+})
+export type StreamHealth = z.infer<typeof streamHealth>
+
 export const startRecording = z.strictObject({
   streams: z.array(name).min(1).max(64),
   from: timeText.optional(),
@@ -94,6 +109,8 @@ export const startRecording = z.strictObject({
     .optional(),
   title: z.string().max(200).optional(),
   labels: z.array(z.string().max(64)).max(32).optional(),
+  /** Which of them must be there, with pictures, before anything is started: none when absent. */
+  require: z.union([z.literal('all'), z.array(name).max(64)]).optional(),
 })
 
 export const recordingStarted = z.object({
@@ -108,6 +125,34 @@ export const recordingStarted = z.object({
   ),
 })
 export type RecordingStarted = z.infer<typeof recordingStarted>
+
+/** What came of one stream of a recording. */
+export const streamReport = z.object({
+  name,
+  /** Within the recording's time; those that a decoder needs from before it are not counted. */
+  pictures: count,
+  audioFrames: count,
+  segments: count,
+  gaps: z.array(gap),
+  /** Length of all gaps together. */
+  gapMs: count,
+  /** Of the first and the last picture (sound where there are none); absent when nothing came. */
+  first: wallMs.optional(),
+  last: wallMs.optional(),
+  /** How well wall times are known: ± ms; `arrival` where the camera's own clock could not be used. */
+  clock: z.object({ boundMs: z.number().min(0), source: z.enum(['device', 'arrival']) }).optional(),
+})
+export type StreamReport = z.infer<typeof streamReport>
+export const recordingReport = z.object({
+  id: name,
+  state: z.enum(['armed', 'open', 'closed']),
+  title: z.string().optional(),
+  from: wallMs,
+  /** Null while it is open. */
+  to: wallMs.nullable(),
+  streams: z.array(streamReport),
+})
+export type RecordingReport = z.infer<typeof recordingReport>
 
 export const phoneInfo = z.object({
   /** Names this phone in `phones/{id}/allow`; made by the agent. */

@@ -40,12 +40,15 @@ export function fakeCommands(calls: string[] = []): Commands {
     streams: {
       list: () => called('streams.list', []),
       get: (name) => nothing(`streams.get ${name}`),
+      health: (name) => nothing(`streams.health ${name}`),
       put: (name) => nothing(`streams.put ${name}`),
       remove: (name) => called(`streams.remove ${name}`, undefined),
     },
     recordings: {
       start: ({ streams }) => called('recordings.start', { id: 'take-1', streams: streams.map(startedNow) }),
       stop: (id) => nothing(`recordings.stop ${id}`),
+      report: (id) =>
+        called(`recordings.report ${id}`, { id, state: 'open', from: 0, to: null, streams: [] }),
       list: () => called('recordings.list', { recordings: [] }),
     },
     phones: {

@@ -70,7 +70,7 @@ export class MediaClient implements Disposable {
   /** Rejects with grpc-js's error: `code`, `details`, `metadata`. */
   // biome-ignore lint/suspicious/noExplicitAny: answers are what the .proto says, and tests look at them field by field.
   async call(method: string, request: object = {}, options: CallOptions = {}): Promise<any> {
-    const client = method === 'Check' ? this.#health : this.#media
+    const client = method === 'Check' || method === 'List' ? this.#health : this.#media
     return await new Promise((resolve, reject) => {
       const unary = client[method] as unknown as Unary
       unary.call(client, request, this.#metadata(), options, (error, answer) =>
@@ -87,6 +87,18 @@ export class MediaClient implements Disposable {
       options,
     )
     call.on('error', () => undefined) // Tests that want it look for it.
+    return call
+  }
+
+  /** Every answer of `Watch` goes to `onStatus`, until cancelled. */
+  watch(service: string, onStatus: (status: string) => void): ClientReadableStream<{ status: string }> {
+    const watching = this.#health.Watch as unknown as (
+      request: object,
+      metadata: Metadata,
+    ) => ClientReadableStream<{ status: string }>
+    const call = watching.call(this.#health, { service }, this.#metadata())
+    call.on('error', () => undefined)
+    call.on('data', ({ status }) => onStatus(status))
     return call
   }
 

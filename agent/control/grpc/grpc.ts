@@ -1,13 +1,14 @@
 import { chmod, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type ConnectionInjector, Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js'
-import { HealthImplementation } from 'grpc-health-check'
+import { service as healthDefinition } from 'grpc-health-check'
 import * as limits from '../../../shared/limits.ts'
 import type { Clock } from '../../../shared/node/clock.ts'
 import { openPort } from '../../listen/open-port.ts'
 import type { Auth } from '../auth.ts'
+import { HealthService } from './health-service.ts'
 import { type Identify, identifyBy, refuseStrangers } from './identify.ts'
-import { loadMediaProto, type MediaProto, mediaServiceName } from './media-proto.ts'
+import { loadMediaProto, type MediaProto } from './media-proto.ts'
 import { type GrpcFigures, MediaService, type MediaServiceOptions } from './media-service.ts'
 import { UnitEncoder } from './unit-encoder.ts'
 
@@ -36,13 +37,14 @@ export class Grpc implements AsyncDisposable {
   readonly #clock: Clock
   readonly #proto: MediaProto
   readonly #media: MediaService
-  readonly #health = new HealthImplementation({ '': 'SERVING', [mediaServiceName]: 'SERVING' })
+  readonly #health: HealthService
   readonly #doors: Door[] = []
 
   constructor(options: GrpcOptions, proto: MediaProto) {
     this.#auth = options.auth
     this.#clock = options.clock
     this.#proto = proto
+    this.#health = new HealthService({ streams: options.commands.streams, clock: options.clock })
     this.#media = new MediaService({ ...options, encoder: new UnitEncoder(proto, options.clock) })
   }
 
@@ -75,8 +77,7 @@ export class Grpc implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#health.setStatus('', 'NOT_SERVING')
-    this.#health.setStatus(mediaServiceName, 'NOT_SERVING')
+    this.#health.shutdown()
     this.#media.shutdown()
     await Promise.all(this.#doors.map((door) => door[Symbol.asyncDispose]()))
   }
@@ -85,7 +86,7 @@ export class Grpc implements AsyncDisposable {
     const refused = (error: unknown) => this.#media.failure(error)
     const grpc = new GrpcServer({ ...serverOptions, interceptors: [refuseStrangers(identify, refused)] })
     grpc.addService(this.#proto.service, this.#media.handlers(identify))
-    this.#health.addToServer(grpc)
+    grpc.addService(healthDefinition, this.#health.handlers(identify))
     return new Door(grpc, this.#clock)
   }
 }

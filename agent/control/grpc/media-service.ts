@@ -1,11 +1,10 @@
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js'
-import type { StreamInfo } from '../../../shared/contract/agent-api.ts'
-import type { Recording } from '../../../shared/contract/recording.ts'
 import { AppError } from '../../../shared/error.ts'
 import { grpcStreamsMax } from '../../../shared/limits.ts'
 import type { Clock } from '../../../shared/node/clock.ts'
 import { type Principal, requireRole } from '../auth.ts'
 import type { Commands } from '../commands-port.ts'
+import { reportMessage, stopped, streamMessage } from './answers.ts'
 import type { Identify } from './identify.ts'
 import type { EncodedUnit } from './media-proto.ts'
 import * as messages from './messages.ts'
@@ -84,6 +83,9 @@ export class MediaService {
         opened().catch((error) => call.emit('error', this.failure(error)))
       },
       StartRecording: unary((request: messages.StartRecordingRequest, who) => this.#start(request, who)),
+      GetRecordingReport: unary((request: messages.RecordingReportRequest, who) =>
+        this.#report(request, who),
+      ),
       StopRecording: unary((request: messages.StopRecordingRequest, who) => this.#stop(request, who)),
       CaptureSnapshot: unary((request: messages.CaptureSnapshotRequest, who) => this.#snapshot(request, who)),
       ListStreams: unary((_request: object, who) => this.#list(who)),
@@ -190,6 +192,15 @@ export class MediaService {
     return stopped(await this.#options.commands.recordings.stop(recordingId))
   }
 
+  async #report(
+    { recordingId }: messages.RecordingReportRequest,
+    principal: Principal,
+  ): Promise<messages.RecordingReportMessage> {
+    requireRole(principal, 'viewer')
+    if (recordingId === '') throw invalid('give `recording_id`', '请给出 recording_id。')
+    return reportMessage(await this.#options.commands.recordings.report(recordingId))
+  }
+
   async #snapshot(
     request: messages.CaptureSnapshotRequest,
     principal: Principal,
@@ -223,31 +234,6 @@ export class MediaService {
 
   #count(code: number): void {
     this.figures.calls[code] = (this.figures.calls[code] ?? 0) + 1
-  }
-}
-
-function stopped({ id, state, streams }: Recording): messages.StopRecordingResponse {
-  return {
-    recordingId: id,
-    state,
-    streams: streams.map(({ name, from, to, segments, gaps }) => ({
-      name,
-      from: messages.timestampOf(from),
-      ...(to === null ? {} : { to: messages.timestampOf(to) }),
-      segments: segments.length,
-      gaps: gaps.length,
-    })),
-  }
-}
-
-function streamMessage(info: StreamInfo): messages.StreamMessage {
-  const { name, kind, state, video, audio, fps, bitsPerSecond, viewers, lastUnitAt, recordings } = info
-  return {
-    ...{ name, state, fps, bitsPerSecond, viewers, recordings },
-    ...(kind === undefined ? {} : { kind }),
-    ...(video ? { videoCodec: video.codec, width: video.width, height: video.height } : {}),
-    ...(audio ? { audioCodec: audio.codec } : {}),
-    ...(lastUnitAt === undefined ? {} : { lastUnitAt: messages.timestampOf(lastUnitAt) }),
   }
 }
 

@@ -11,6 +11,27 @@ export type StartRecordingRequest = {
   duration: Timestamp | null
   title: string
   labels: string[]
+  requireAll: boolean
+  require: string[]
+}
+export type RecordingReportRequest = { recordingId: string }
+export type RecordingReportMessage = {
+  recordingId: string
+  state: string
+  from: Timestamp
+  to?: Timestamp
+  streams: {
+    name: string
+    pictures: number
+    audioFrames: number
+    first?: Timestamp
+    last?: Timestamp
+    gaps: { from: Timestamp; to: Timestamp; cause: string; units?: number }[]
+    missing: Timestamp
+    clockBoundMs?: number
+    clockSource?: string
+    segments: number
+  }[]
 }
 export type StopRecordingRequest = { recordingId: string }
 export type CaptureSnapshotRequest = Source & { time: Timestamp | null }

@@ -37,7 +37,10 @@ export function isAddress(stream: string): boolean {
 
 /** With the names of the streams that were addresses. */
 export function recordingRequest(message: Message, streams: string[]): StartRecordingRequest {
-  const { recordingId, startTime, duration, title, labels } = message
+  const { recordingId, startTime, duration, title, labels, requireAll, require } = message
+  const required = require.map((stream) => streams[message.streams.indexOf(stream)])
+  if (required.includes(undefined))
+    throw invalid('`require` names what is not in `streams`', 'require 参数无效。')
   if (recordingId !== '' && !isName(recordingId)) {
     throw invalid('`recording_id` is no name: use 1 to 64 of A-Z a-z 0-9 . _ -', '录像编号无效。')
   }
@@ -59,6 +62,9 @@ export function recordingRequest(message: Message, streams: string[]): StartReco
     ...(startTime ? { from: millisecondsOf(startTime) } : {}),
     ...(duration ? { durationMs: millisecondsOf(duration) } : {}),
     ...(title === '' ? {} : { title }),
+    ...(requireAll || required.length > 0
+      ? { require: requireAll ? 'all' : required.filter((name) => name !== undefined) }
+      : {}),
   }
 }
 

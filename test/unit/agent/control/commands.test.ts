@@ -78,6 +78,7 @@ function make(config: CommandParts['config'] = { streams: {} }): Commands {
   const ring = { usedBytes: 1, quotaBytes: 2, freeBytes: 3, segments: 4, queueBytes: 5 }
   return createCommands({
     ...{ name: 'lab', version: '0.0.0', clock, config, file, hub, phones, recordings },
+    report: async ({ id, state, from, to }) => ({ id, state, from, to, streams: [] }),
     broadcast: new PhoneBroadcast({ clock, phones: () => phones.connected() }),
     sources: new Sources({ hub, clock, open: sourceOpener({ guard: nowhere, clock }) }),
     recorders: { setPolicy: (stream, policy) => log.push(`recorder ${stream} ${policy}`) },

@@ -256,6 +256,24 @@ test('recordings: times, durations and ids go to the commands, and what they say
           if (id === 'take') return closed
           throw new AppError('NotFound', `There is no recording ${id}.`, { zh: '没有' })
         },
+        report: async (id) => ({
+          ...{ id, state: 'closed', from: 1000, to: 2500 },
+          streams: [
+            {
+              ...{
+                name: 'cam',
+                pictures: 36,
+                audioFrames: 0,
+                segments: 1,
+                gapMs: 40,
+                first: 1001,
+                last: 2470,
+              },
+              gaps: [{ from: 1500, to: 1540, cause: 'sequence', units: 1 }],
+              clock: { boundMs: 1.5, source: 'device' },
+            },
+          ],
+        }),
         list: async () => ({ recordings: [] }),
       },
     },
@@ -295,6 +313,7 @@ test('recordings: times, durations and ids go to the commands, and what they say
     { streams: ['cam'], startTime: { seconds: 1e13, nanos: 0 } },
     { streams: ['cam'], title: 'x'.repeat(300) },
     { streams: ['a name with spaces'] },
+    { streams: ['cam'], require: ['other'] },
   ]) {
     expect(await failure(client.call('StartRecording', wrong))).toBe(status.INVALID_ARGUMENT)
   }
@@ -312,6 +331,19 @@ test('recordings: times, durations and ids go to the commands, and what they say
     ],
   })
   expect(await failure(client.call('StopRecording', { recordingId: 'other' }))).toBe(status.NOT_FOUND)
+  expect(await client.call('GetRecordingReport', { recordingId: 'take' })).toMatchObject({
+    ...{ recordingId: 'take', state: 'closed', from: { seconds: 1 }, to: { seconds: 2, nanos: 500_000_000 } },
+    streams: [
+      {
+        ...{ name: 'cam', pictures: 36, segments: 1, missing: { seconds: 0, nanos: 40_000_000 } },
+        ...{ first: { seconds: 1, nanos: 1_000_000 }, last: { seconds: 2, nanos: 470_000_000 } },
+        ...{ gaps: [{ cause: 'sequence', units: 1 }], clockBoundMs: 1.5, clockSource: 'device' },
+      },
+    ],
+  })
+  await client.call('StartRecording', { recordingId: 'take', streams: ['cam'], requireAll: true })
+  await client.call('StartRecording', { recordingId: 'take', streams: ['cam'], require: ['cam'] })
+  expect(asked.slice(-2)).toMatchObject([{ require: 'all' }, { require: ['cam'] }])
 })
 
 test('a snapshot, where there is one to be had; an address is opened for it and released', async () => {

@@ -130,7 +130,8 @@ describe.each(implementations)('object store, $name', ({ open }) => {
     )
     for (const key of names) await it.store.put(key, bytes(key), sized(bytes(key)))
 
-    expect((await it.store.list('raw/')).keys.map(({ key }) => key)).toEqual(names.toSorted())
+    const listed = (await it.store.list('raw/')).keys.map(({ key }) => key)
+    expect(it.listsByBytes ? listed : listed.toSorted()).toEqual(names.toSorted())
     expect((await it.store.list('raw/a/')).keys).toMatchObject([{ key: 'raw/a/b/c-1', sizeBytes: 11 }])
     expect((await it.store.list('raw/a')).keys).toHaveLength(3)
     expect((await it.store.list('raw/', 'raw/a-b/c')).keys.map(({ key }) => key)).toEqual([

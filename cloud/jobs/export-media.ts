@@ -8,31 +8,36 @@ import { appendArchived } from '../../shared/media/mp4/segment.ts'
 import type { ObjectStore } from '../ports.ts'
 import type { SegmentRow } from '../rows/segment.ts'
 import type { Part } from './export-parts.ts'
-import { RangeReader } from './range-reader.ts'
+import type { MediaSource } from './part-readers.ts'
+import { type Find, makeAac } from './part-sound.ts'
 import { movieTracks, segmentMovie } from './segment-movie.ts'
 import { type RawTrack, rawTracks, readIndex, readManifest } from './segment-source.ts'
 
-export type PartMovie = {
+export type PartMovie = AsyncDisposable & {
   plan: MoviePlan
   tracks: MovieTrack[]
-  /** The object of each source, by the number that the plan's reads name. */
-  sourceKeys: string[]
+  /** By the number that the plan's reads name. */
+  sources: MediaSource[]
   video: MovieTrack | undefined
 }
 
 /**
  * Plans the file of a part; undefined when nothing of it is to be shown. Reads the indexes, no media. A later part's
- * `from` is set to its first sound, where that comes before its first picture.
+ * `from` is set to its first sound, where that comes before its first picture, and its `soundNote`.
  */
-export async function planPart(store: ObjectStore, part: Part): Promise<PartMovie | undefined> {
-  const sourceKeys: string[] = []
+export async function planPart(
+  store: ObjectStore,
+  part: Part,
+  { signal, find }: { signal: AbortSignal; find: Find },
+): Promise<PartMovie | undefined> {
+  const sources: MediaSource[] = []
   const tracks: MovieTrack[] = []
   let before: SegmentRow | undefined
   for (const segment of part.segments) {
     const of = await readManifest(store, segment)
     const index = await readIndex(store, of)
     const follows = before?.seq === segment.seq - 1
-    appendSegment({ segment, of, index, follows }, tracks, sourceKeys)
+    appendSegment({ segment, of, index, follows }, tracks, { store, sources })
     if (!before && part.number > 1) beginWithSound(part, tracks)
     before = segment
   }
@@ -42,13 +47,17 @@ export async function planPart(store: ObjectStore, part: Part): Promise<PartMovi
     ({ config, samples }) => shownRange(samples, config.track === 'video', fromMs, untilMs) !== undefined,
   )
   if (shown.length === 0) return undefined
-  const plan = planMovie({
-    tracks,
-    fromMs,
-    createdWallMs: part.from,
-    ...(part.untilMs !== undefined && { toMs: part.untilMs }),
-  })
-  return { plan, tracks, sourceKeys, video: tracks.find(({ config }) => config.track === 'video') }
+  await using stack = new AsyncDisposableStack()
+  const range = { fromMs, ...(part.untilMs !== undefined && { toMs: part.untilMs }) }
+  part.soundNote = await makeAac({ tracks, sources, range, signal, find }, stack)
+  if (tracks.length === 0) return undefined
+  const plan = planMovie({ tracks, ...range, createdWallMs: part.from })
+  const video = tracks.find(({ config }) => config.track === 'video')
+  const held = stack.move()
+  return {
+    ...{ plan, tracks, sources, video },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
 }
 
 /** Sound that is heard before the first picture is shown is in no other part: this one begins with it. */
@@ -64,17 +73,17 @@ type Appended = { segment: SegmentRow; of: Manifest; index: ParsedIndex; follows
 function appendSegment(
   { segment, of, index, follows }: Appended,
   tracks: MovieTrack[],
-  sourceKeys: string[],
+  { store, sources }: { store: ObjectStore; sources: MediaSource[] },
 ): void {
   const skip = new Set(segment.damagedRecords)
   const raw = rawTracks(of, index)
   const archived = segment.rawDeletedAt === undefined ? [] : movieTracks(raw)
   for (const track of raw) {
     const table = tableOf(tracks, track)
-    const source = sourceKeys.length
+    const source = sources.length
     const place = archived.indexOf(track)
     if (place === -1) {
-      sourceKeys.push(track.key)
+      sources.push({ store, key: track.key })
       const duplicates = follows ? 'skip' : 'keep'
       appendIndex(table, index.records, {
         track: track.track,
@@ -84,7 +93,7 @@ function appendSegment(
         skip,
       })
     } else if (segment.media) {
-      sourceKeys.push(segment.media.key)
+      sources.push({ store, key: segment.media.key })
       const isDuplicate = follows ? duplicateSamples(index, track.track, skip) : []
       const omit = (sample: number) => isDuplicate[sample] === true
       appendArchived(table, segmentMovie(of, index, archived, skip), { track: place, source, omit })
@@ -113,29 +122,4 @@ function duplicateSamples(
     if (isSample) flags.push(records.isDuplicate(i))
   }
   return flags
-}
-
-/** At most one body is open for each track: the sources of a track follow each other. */
-export class PartReaders implements AsyncDisposable {
-  readonly #store: ObjectStore
-  readonly #keys: readonly string[]
-  readonly #open = new Map<number, { source: number; reader: RangeReader }>()
-
-  constructor(store: ObjectStore, sourceKeys: readonly string[]) {
-    this.#store = store
-    this.#keys = sourceKeys
-  }
-
-  readerOf = (source: number, track: number): RangeReader => {
-    const open = this.#open.get(track)
-    if (open?.source === source) return open.reader
-    void open?.reader[Symbol.asyncDispose]()
-    const reader = new RangeReader(this.#store, this.#keys[source] ?? '')
-    this.#open.set(track, { source, reader })
-    return reader
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { reader } of this.#open.values()) await reader[Symbol.asyncDispose]()
-  }
 }

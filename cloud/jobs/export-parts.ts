@@ -14,6 +14,8 @@ export type Part = {
   from: number
   /** Timeline ms; nothing with a PTS at or after it is shown. By the last segment's own offset: absent, all is. */
   untilMs?: number
+  /** What became of sound that could not be made AAC, in words. */
+  soundNote?: string | undefined
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { keys } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
 import { exportFilesMax } from '../../shared/limits.ts'
+import { findFfmpeg } from '../../shared/node/find-ffmpeg.ts'
 import type { Row } from '../ports.ts'
 import {
   changeRecording,
@@ -16,9 +17,11 @@ import { getTask, taskKey } from '../rows/task.ts'
 import { noteOldVersion } from './delete-objects.ts'
 import { rangeOf } from './export-check.ts'
 import { exportGaps } from './export-gaps.ts'
-import { type PartMovie, PartReaders, planPart } from './export-media.ts'
+import { type PartMovie, planPart } from './export-media.ts'
 import { type Part, partsOf } from './export-parts.ts'
 import type { JobPorts } from './job-ports.ts'
+import { PartReaders } from './part-readers.ts'
+import type { Find } from './part-sound.ts'
 import { putJson } from './put-json.ts'
 import { JobError } from './reason.ts'
 import { type JobRun, runJob } from './run-job.ts'
@@ -39,14 +42,24 @@ type Input = z.infer<typeof exportInput>
  * Runs the task of an export: MP4 files and a CSV of timestamps for each stream, then the recording's row
  * names them. Keys carry the version, so a run that was killed writes the same objects again.
  */
-export async function runExport(taskId: string, ports: JobPorts, signal: AbortSignal): Promise<void> {
+export async function runExport(
+  taskId: string,
+  ports: JobPorts,
+  signal: AbortSignal,
+  find: Find = findFfmpeg,
+): Promise<void> {
   const task = await getTask(ports.catalogue, taskId)
   if (task?.kind !== 'export') throw new AppError('NotFound', `There is no export ${taskId}.`)
   const input = exportInput.parse(task.input)
-  await runJob(ports, taskKey(taskId), { signal, work: (run) => exportRecording(input, ports, run) })
+  await runJob(ports, taskKey(taskId), {
+    signal,
+    work: (run) => exportRecording(input, ports, { ...run, find }),
+  })
 }
 
-async function exportRecording(input: Input, ports: JobPorts, run: JobRun): Promise<Partial<Row>> {
+type ExportRun = JobRun & { find: Find }
+
+async function exportRecording(input: Input, ports: JobPorts, run: ExportRun): Promise<Partial<Row>> {
   const rows = await getRecording(ports.catalogue, input.recording)
   if (!rows) throw new AppError('NotFound', `There is no recording ${input.recording}.`)
   if (rows.meta.export?.version !== input.version || rows.meta.deletedAt !== undefined)
@@ -86,11 +99,11 @@ class Exporter {
   readonly #input: Input
   readonly #meta: RecordingRow
   readonly #ports: JobPorts
-  readonly #run: JobRun
+  readonly #run: ExportRun
   #expectedBytes = 0
   #doneBytes = 0
 
-  constructor(input: Input, meta: RecordingRow, ports: JobPorts, run: JobRun) {
+  constructor(input: Input, meta: RecordingRow, ports: JobPorts, run: ExportRun) {
     this.#input = input
     this.#meta = meta
     this.#ports = ports
@@ -129,12 +142,14 @@ class Exporter {
       boundMs: Math.max(...segments.map((segment) => segment.wallBoundMs)),
       source: segments.some(({ timeSource }) => timeSource === 'arrival') ? 'arrival' : 'device',
     }
-    return { name: stream.name, parts: written.length, timestamps, gaps, clock }
+    const soundNotes = [...new Set(parts.flatMap(({ soundNote }) => soundNote ?? []))]
+    const notes = soundNotes.length > 0 ? { soundNotes } : {}
+    return { name: stream.name, parts: written.length, timestamps, gaps, clock, ...notes }
   }
 
   async #exportPart(stream: string, part: Part): Promise<boolean> {
     const { store } = this.#ports
-    const movie = await planPart(store, part)
+    await using movie = await planPart(store, part, this.#run)
     if (!movie) return false
     if (this.files.length >= exportFilesMax) {
       throw new JobError(
@@ -155,7 +170,7 @@ class Exporter {
   }
 
   async *#movieBytes(movie: PartMovie, stream: string): AsyncGenerator<Uint8Array> {
-    await using readers = new PartReaders(this.#ports.store, movie.sourceKeys)
+    await using readers = new PartReaders(movie.sources)
     yield movie.plan.header
     const from = { tracks: movie.tracks, readerOf: readers.readerOf }
     for await (const bytes of mediaBytes(from, movie.plan.reads(), {
@@ -208,5 +223,6 @@ function exportFileOf(made: {
     units: movie.plan.tracks[at]?.samples ?? 0,
     mp4Bytes: movie.plan.totalBytes,
     sha256,
+    ...(part.soundNote !== undefined && { soundNote: part.soundNote }),
   }
 }

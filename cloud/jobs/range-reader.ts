@@ -6,14 +6,14 @@ import type { ObjectStore } from '../ports.ts'
  * hours ten minutes of round trips, so one body stays open and is read on. Holds one chunk of it.
  */
 export class RangeReader implements AsyncDisposable {
-  readonly #store: ObjectStore
+  readonly #store: Pick<ObjectStore, 'get'>
   readonly #key: string
   #body: AsyncIterator<Uint8Array> | undefined
   #chunk: Uint8Array = new Uint8Array()
   /** Of the first byte of `#chunk`. */
   #position = 0
 
-  constructor(store: ObjectStore, key: string) {
+  constructor(store: Pick<ObjectStore, 'get'>, key: string) {
     this.#store = store
     this.#key = key
   }

@@ -21,6 +21,8 @@ export const exportFile = z.looseObject({
   units: z.number().int(),
   mp4Bytes: z.number().int(),
   sha256: z.string(),
+  /** What became of sound that could not be made AAC, in words. */
+  soundNote: z.string().optional(),
 })
 export type ExportFile = z.infer<typeof exportFile>
 

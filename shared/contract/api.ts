@@ -38,6 +38,8 @@ const exportFile = z.object({
   height: z.number().int(),
   mp4Bytes: z.number().int(),
   sha256: z.string(),
+  /** The sound of this file is not AAC, or not there, and why. */
+  soundNote: z.string().optional(),
 })
 export type ExportFile = z.infer<typeof exportFile>
 

@@ -4,7 +4,9 @@ import type { AudioConfig } from './access-unit.ts'
 import { BitReader } from './bits.ts'
 
 // samplingFrequencyIndex (ISO/IEC 14496-3, Table 1.18); 15 stands for a rate in 24 bits.
-const sampleRates = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350]
+export const sampleRates = [
+  96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
+]
 const explicitRate = 15
 
 // channelConfiguration (Table 1.19); 0: a program config element tells, undefined: reserved.

@@ -1,11 +1,15 @@
 import { AppError } from '../../error.ts'
 import type { CodecConfig } from '../access-unit.ts'
 import { chunkTracks, readChunks } from './chunks.ts'
-import { buildHeader, type Laid, layTrack, shownMs } from './progressive.ts'
+import { buildHeader, type EncodedSound, type Laid, layTrack, shownMs } from './progressive.ts'
 import type { MovieRead } from './reads.ts'
 import type { SampleTable } from './sample-table.ts'
 
-export type MovieTrack = { config: CodecConfig; samples: SampleTable }
+export type MovieTrack = {
+  config: CodecConfig
+  samples: SampleTable
+  encoded?: EncodedSound
+}
 
 /**
  * A progressive MP4 with its `moov` first, computed before the first byte of media is read:

@@ -1,5 +1,5 @@
 import { AppError } from '../../error.ts'
-import type { CodecConfig } from '../access-unit.ts'
+import type { AudioConfig, CodecConfig } from '../access-unit.ts'
 import { box, flatten, join, type Part, partsBytes, text, u32, u32Max, u64 } from './box.ts'
 import type { Chunk } from './chunks.ts'
 import { shownRange } from './edit.ts'
@@ -25,18 +25,23 @@ export type Laid = {
   shown: Shown
 }
 /** `mediaFrom`: media time of the first picture shown, in the track's timescale. */
-type Shown = { fromMs: number; toMs: number; mediaFrom: number }
+export type Shown = { fromMs: number; toMs: number; mediaFrom: number }
 
 /** Timeline ms; `toMs` is exclusive. */
 type ShownRange = { fromMs: number; toMs?: number; lastDurationMs?: number }
 
+/** Sound that was encoded for this movie: all of it is in the file, and when it is heard is known to the sample. */
+export type EncodedSound = { shown: Shown; durations: Uint32Array }
+
+type TrackSource = { config: CodecConfig; samples: SampleTable; encoded?: EncodedSound }
+
 /** Undefined when the track has nothing to show in this range. */
-export function layTrack(
-  track: { config: CodecConfig; samples: SampleTable },
-  i: number,
-  options: ShownRange,
-): Laid | undefined {
+export function layTrack(track: TrackSource, i: number, options: ShownRange): Laid | undefined {
   const { config, samples: table } = track
+  if (track.encoded && config.track === 'audio') {
+    const { shown, durations } = track.encoded
+    return { track: i, config, table, timing: timingOf(config, table, durations), shown }
+  }
   const range = shownRange(table, config.track === 'video', options.fromMs, options.toMs)
   if (!range) return undefined
   const timing = timeTrack(config, table, range, options.lastDurationMs)
@@ -47,6 +52,12 @@ export function layTrack(
     timing,
     shown: shownOf(config.track === 'video', table, timing, range.shown, options.toMs),
   }
+}
+
+function timingOf({ sampleRate }: AudioConfig, table: SampleTable, durations: Uint32Array): TrackTiming {
+  const mediaUnits = durations.reduce((sum, duration) => sum + duration, 0)
+  const range = { first: 0, end: table.length, startMs: table.ptsMs(0) }
+  return { ...range, timescale: sampleRate, shiftMs: 0, durations, mediaUnits, reanchored: 0 }
 }
 
 /** What the edit shows: from the picture `shown` to the end of the last one, or `toMs`. */

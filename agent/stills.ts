@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/node/clock.ts'
 import { findFfmpeg } from '../shared/node/find-ffmpeg.ts'
+import { cameraFailure } from './camera-failure.ts'
 import type { Hub } from './hub/hub.ts'
 import type { Sources } from './ingest/sources.ts'
 import { createToJpeg } from './record/jpeg.ts'
@@ -23,9 +24,6 @@ export function createStills({ hub, ring, recorders, sources, clock }: StillPart
     toJpeg: createToJpeg(findFfmpeg),
     vendorStill: (name) => sources.still(name),
     hold: (name) => sources.hold(name),
-    failure: (name) => {
-      const { state, error } = sources.info(name)?.status ?? {}
-      return state === 'offline' ? error : undefined
-    },
+    failure: (name) => cameraFailure(sources, name),
   })
 }

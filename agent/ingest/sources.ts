@@ -9,6 +9,8 @@ import type { PulledSource, SourceStatus } from './source.ts'
 
 /** What pulled sources need of the hub. */
 type PublishHub = {
+  /** Forgets a stream that nobody publishes any more. */
+  remove(name: string): void
   publish(request: { name: string; kind: string; identity: string; onDisplaced(): void }): PullPublisher
 }
 
@@ -68,7 +70,9 @@ export class Sources implements AsyncDisposable {
       ...{ ...this.#options, name, address, source },
       onStopping: (done) => this.#leave(done),
       onForgotten: () => {
-        if (this.#entries.get(key) === entry) this.#entries.delete(key)
+        if (this.#entries.get(key) !== entry) return
+        this.#entries.delete(key)
+        this.#forget(name).catch(() => undefined) // Somebody else publishes under its name.
       },
     })
     this.#entries.set(key, entry)
@@ -164,6 +168,12 @@ export class Sources implements AsyncDisposable {
   #remember(names: Set<string>, name: string, wanted: boolean): void {
     if (wanted) names.add(name.toLowerCase())
     else names.delete(name.toLowerCase())
+  }
+
+  /** What a camera sent that was opened for a while is not shown to whoever opens another in its place. */
+  async #forget(name: string): Promise<void> {
+    await Promise.all(this.#stopping)
+    if (!this.#entries.has(name.toLowerCase())) this.#options.hub.remove(name)
   }
 
   #leave(done: Promise<void>): void {

@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/error.ts'
 import { snapshotBytesMax, snapshotsKept } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { ofCamera } from '../camera-failure.ts'
 import type { ToJpeg } from './jpeg.ts'
 import { awaitKeyFrame, type KeyFrame, type LiveOptions, newestKeyFrame, offline } from './key-frame.ts'
 import { type KeyFrameRing, ringKeyFrame } from './ring-key-frame.ts'
@@ -106,7 +107,8 @@ export class Snapshots {
     const { hold, failure, find } = this.#options
     using held = hold?.(stream)
     return await awaitKeyFrame(stream, this.#options, () => {
-      if (held) return ofCamera(failure?.(stream))
+      const error = failure?.(stream)
+      if (held) return error && ofCamera(error)
       return find(stream)?.state === 'live' ? undefined : offline(stream)
     })
   }
@@ -124,13 +126,6 @@ export class Snapshots {
     if (best && (best === kept || Math.abs(best.takenAt - at) < freshMs)) return best
     throw await notHeld(stream, ring)
   }
-}
-
-/** It is not the caller who is not known, it is this agent to the camera: a client must not take it for its own. */
-function ofCamera<E extends AppError | undefined>(error: E): E | AppError {
-  if (error?.kind !== 'Unauthenticated') return error
-  const zh = error.messageZh === undefined ? {} : { zh: error.messageZh }
-  return new AppError('FailedPrecondition', error.message, { cause: error, ...zh })
 }
 
 function isJpeg(bytes: Uint8Array): boolean {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { AppError } from '../../shared/error.ts'
 import { socketPath } from '../../shared/node/socket-path.ts'
 import { version } from '../../shared/version.ts'
+import { cameraFailureFromNow } from '../camera-failure.ts'
 import { type Auth, createAuth } from '../control/auth.ts'
 import { createCommands } from '../control/commands.ts'
 import type { Commands } from '../control/commands-port.ts'
@@ -13,13 +14,14 @@ import { createApi } from '../control/http.ts'
 import { liveStats } from '../control/live-stats.ts'
 import { createSignedPaths } from '../control/signed-path.ts'
 import { openTokens } from '../control/tokens.ts'
-import { doorInfo } from '../door-info.ts'
+import { doorInfo, ownNames } from '../door-info.ts'
 import { openHttp } from '../listen/http.ts'
 import { readPages } from '../listen/pages.ts'
 import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from '../listen/rtmp.ts'
 import { recordingReport } from '../record/recording-report.ts'
 import { createStills } from '../stills.ts'
 import { tell } from '../tell.ts'
+import { ownCertificate, readCertificate, type TlsFiles } from '../tls/certificate.ts'
 import type { Kept } from './keep.ts'
 import type { Live } from './live.ts'
 import type { AgentOptions } from './options.ts'
@@ -56,6 +58,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
       host: lan ? '0.0.0.0' : '127.0.0.1',
       port,
       ...(publicUrl === null ? {} : { publicUrl }),
+      ...(await certificateOf(options)),
       clock,
       pages: await readPages(fileURLToPath(new URL('../../dist/web', import.meta.url))),
       auth,
@@ -69,8 +72,19 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
       },
     }),
   )
+  stack.use(parts.workers) // Before the door: it does not close while others hold its sockets.
   parts.ownPorts.push(http.port)
   return { http, auth }
+}
+
+/** What the door shows when it speaks TLS. */
+async function certificateOf({ data, config, clock }: AgentOptions): Promise<{ tls?: TlsFiles }> {
+  const { tls } = config.http
+  if (tls === false) return {}
+  return {
+    tls:
+      tls === true ? await ownCertificate(data, ownNames(config), clock.nowMs()) : await readCertificate(tls),
+  }
 }
 
 const rtmpPort = 1935 // Where encoders look when they are told none.
@@ -120,6 +134,7 @@ async function openGrpc(
       ...{ commands, auth, clock },
       findStream,
       openSource: async (uri, track) => sources.openUri(uri, track),
+      failing: (stream) => cameraFailureFromNow(sources, stream),
       onHanded: (ms) => times.latency.observe(ms),
       onFault: (error) => say.fault('a gRPC call failed', error),
     }),

@@ -28,6 +28,8 @@ export type MediaServiceOptions = {
   findStream: (name: string) => LiveStream | undefined
   /** Absent where cameras cannot be opened by their address. */
   openSource?: (uri: string, track?: 'main' | 'sub' | 'third') => Promise<OpenedSource>
+  /** Asked now, and then while no key frame comes: why the camera of a stream fails. */
+  failing?: (stream: string) => () => AppError | undefined
   encoder: UnitEncoder
   clock: Clock
   /** From the arrival of a unit until it is with the connection. */
@@ -54,7 +56,7 @@ export class MediaService {
     calls: {},
     bytes: 0,
     droppedUnits: 0,
-    ended: { ended: 0, cancelled: 0, stalled: 0, 'no-key-frame': 0, shutdown: 0 },
+    ended: { ended: 0, cancelled: 0, stalled: 0, 'no-key-frame': 0, failed: 0, shutdown: 0 },
   }
   readonly #options: MediaServiceOptions
   readonly #open = new Set<StreamCall>()
@@ -132,9 +134,10 @@ export class MediaService {
     source: OpenedSource,
   ): void {
     const { figures } = this
-    const { encoder, clock, onHanded, keyFrameWaitMs } = this.#options
+    const { encoder, clock, onHanded, keyFrameWaitMs, failing } = this.#options
     const sending = new StreamCall({
       ...{ call, stream, track, encoder, clock, onHanded },
+      failure: failing?.(stream.name) ?? (() => undefined),
       ...(keyFrameWaitMs === undefined ? {} : { keyFrameWaitMs }),
       onBytes: (sizeBytes) => {
         figures.bytes += sizeBytes

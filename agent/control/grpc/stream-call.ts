@@ -18,7 +18,7 @@ export type LiveStream = {
 }
 
 /** Why an open stream ended; each is counted. */
-export type StreamCallEnd = 'ended' | 'cancelled' | 'stalled' | 'no-key-frame' | 'shutdown'
+export type StreamCallEnd = 'ended' | 'cancelled' | 'stalled' | 'no-key-frame' | 'failed' | 'shutdown'
 
 export type StreamCallOptions = {
   call: ServerWritableStream<OpenStreamRequest, EncodedUnit>
@@ -31,8 +31,12 @@ export type StreamCallOptions = {
   onBytes: (sizeBytes: number) => void
   onDropped: (units: number) => void
   onEnd: (reason: StreamCallEnd) => void
+  /** Why its camera fails; undefined while it does not. */
+  failure: () => AppError | undefined
   keyFrameWaitMs?: number
 }
+
+const failureLookMs = 100 // Somebody waits for the answer.
 
 /** One client's way through a stream, from `OpenStream` until either side ends it. */
 export class StreamCall {
@@ -67,7 +71,7 @@ export class StreamCall {
       unit: (unit) => this.#take(unit),
       end: (reason) => this.#end(reason),
     })
-    this.#waitForKeyFrame()
+    this.#waitForKeyFrame().catch(() => undefined) // It ended before.
   }
 
   /** The agent stops. */
@@ -136,18 +140,23 @@ export class StreamCall {
     this.#hasBegun ||= this.#queue.length === 0
   }
 
-  #waitForKeyFrame(): void {
-    const { clock, stream, track, keyFrameWaitMs: waitMs = keyFrameWaitMs } = this.#options
-    clock.sleep(waitMs, this.#over.signal).then(
-      () => {
-        if (this.#configs.size > 0) return
-        const [en, zhWhat] = track === 'audio' ? ['sound', '声音'] : ['key frame', '关键帧']
-        const words = `stream ${stream.name} has given no ${en} for ${waitMs / 1000} s`
-        const zh = `流 ${stream.name} 在 ${waitMs / 1000} 秒内没有${zhWhat}。`
-        this.#fail('no-key-frame', new AppError('Unavailable', words, { zh }))
-      },
-      () => undefined, // It ended before.
-    )
+  async #waitForKeyFrame(): Promise<void> {
+    const { clock, failure, keyFrameWaitMs: waitMs = keyFrameWaitMs } = this.#options
+    const endMs = clock.monotonicMs() + waitMs
+    while (this.#configs.size === 0) {
+      await clock.sleep(Math.min(failureLookMs, waitMs), this.#over.signal)
+      const error = this.#configs.size === 0 ? failure() : undefined
+      if (error) return this.#fail('failed', error)
+      if (this.#configs.size === 0 && clock.monotonicMs() >= endMs) return this.#noKeyFrame(waitMs)
+    }
+  }
+
+  #noKeyFrame(waitMs: number): void {
+    const { stream, track } = this.#options
+    const [en, zhWhat] = track === 'audio' ? ['sound', '声音'] : ['key frame', '关键帧']
+    const words = `stream ${stream.name} has given no ${en} for ${waitMs / 1000} s`
+    const zh = `流 ${stream.name} 在 ${waitMs / 1000} 秒内没有${zhWhat}。`
+    this.#fail('no-key-frame', new AppError('Unavailable', words, { zh }))
   }
 
   #stall(): void {

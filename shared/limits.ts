@@ -161,6 +161,21 @@ export const vehicleAssemblyBytesMax = 2 * MiB // RELIABILITY.md C15: of a pictu
 export const vehiclePictureMs = 20 // A picture that its device says is complete waits this long for a slice that it forgot.
 export const vehicleSoundBytesMax = 16 * KiB // Two seconds of G.711; the largest AAC frame has 8 KiB.
 export const vehicleAssemblyMs = 3000 // RELIABILITY.md C15: without another part the picture is given up, and kept as damaged.
+export const vehicleChannelsMax = 64 // Of one connection: the standard knows 37.
+export const vehicleHeldBytesMax = 8 * MiB // Unfinished pictures of a connection, all channels: four of the largest.
+export const vehicleConnectionsMax = 2000 // A fleet of 1000 streams, and reconnects that overlap.
+export const vehicleSetupMs = 10_000 // RELIABILITY.md C5: from accept to the first packet.
+export const vehicleSilenceMs = 30_000 // A vehicle that sends nothing for so long has lost its network …
+export const vehicleReplaySilenceMs = 600_000 // … but history may be paused by who watches it.
+export const vehicleAliveMs = 3000 // Heard within it, a channel is not given to another address (RELIABILITY.md C15).
+export const vehicleIgnoreMs = 10_000 // What a vehicle still sends of a channel after it was told to stop.
+export const vehiclePublishRetryMs = 1000 // A channel that the hub refused asks again so often.
+export const vehicleSettleMs = 100 // A first packet is read without the one behind it after this silence.
+export const vehicleTickMs = 20 // How late a picture may be found complete.
+export const vehicleBytesPerSecondMax = 32 * MiB // History at 16 times 8 Mb/s, twice: more is a flood.
+export const vehicleDataBytesMax = 4 * KiB // Transparent data that hooks are told: positions and alarms are below 1 KiB.
+export const vehicleDataPerSecond = 10 // Of one channel: hooks wait in a queue of 1000.
+export const vehicleLostMax = 10_000 // Channels of which it is remembered when they were cut off: a fleet of 2500.
 
 // --- Sources that are pulled
 export const sourceBackoffBaseMs = 1000 // Full jitter between 0 and this at the first failure.
@@ -404,4 +419,5 @@ export const rawFileBytesMax = 128 * MiB // segmentBytesMax and the longest GOP 
 export const rawJsonBytesMax = 4 * MiB // 10 000 gaps of 100 bytes in each of three streams.
 export const requeueAfterMs = 15 * 60_000 // A mux takes seconds: after this its message was lost (DESIGN.md, Upload).
 export const agentStateBytesMax = 64 * KiB // 50 streams with 1 kB each.
+export const enrolCodeMs = 15 * 60_000 // Long enough to walk to the machine; 80 bits are not guessed in it.
 export const agentOfflineMs = 180_000 // Three heartbeats were missed.

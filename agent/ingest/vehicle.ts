@@ -19,6 +19,22 @@ export type VehicleChannel = {
   readonly bytes: number
 }
 
+/** Why a connection was closed; each is counted. */
+export type VehicleEnd =
+  | 'peer' // The other side closed it.
+  | 'idle' // No packet came.
+  | 'silent' // No packet comes any more.
+  | 'malformed' // What came is not JT/T 1078.
+  | 'not-allowed' // Neither its address nor its SIM is on the list.
+  | 'sim-changed' // It said to be another vehicle.
+  | 'displaced' // A newer connection gives the same channels.
+  | 'refused' // The hub took none of its channels.
+  | 'too-many-channels'
+  | 'memory' // Unfinished pictures past the bound.
+  | 'flood'
+  | 'fault'
+  | VehicleGoodbye
+
 /** Why a channel's connection ends that we end; counted. `unwanted`: nobody watches any more, so nothing is missing. */
 export type VehicleGoodbye = 'unwanted' | 'shutdown'
 

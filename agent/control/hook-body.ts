@@ -1,7 +1,14 @@
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { LiveClient } from '../live-client.ts'
 
-export const hookActions = ['on_publish', 'on_unpublish', 'on_play', 'on_stop', 'on_record'] as const
+export const hookActions = [
+  'on_publish',
+  'on_unpublish',
+  'on_play',
+  'on_stop',
+  'on_record',
+  'on_vehicle_data',
+] as const
 export type HookAction = (typeof hookActions)[number]
 
 export type HookAgent = { uuid: string; name: string; serviceId: string }
@@ -9,7 +16,7 @@ export type HookAgent = { uuid: string; name: string; serviceId: string }
 /** What happened, before it is told. */
 export type HookEvent =
   | {
-      action: Exclude<HookAction, 'on_record'>
+      action: Exclude<HookAction, 'on_record' | 'on_vehicle_data'>
       stream: string
       /** `phone`, `rtmp`, `http`, `ws`. */
       transport: string
@@ -17,6 +24,7 @@ export type HookEvent =
       reason?: string
     }
   | { action: 'on_record'; stream: string; recording: Recording }
+  | { action: 'on_vehicle_data'; stream: string; address: string; payloadType: number; bytes: Uint8Array }
 
 const nobody: LiveClient = { id: '', address: '', app: 'live', param: '' }
 
@@ -31,7 +39,7 @@ export function hookBody(event: HookEvent, agent: HookAgent, atMs: number): obje
     service_id: agent.serviceId,
     action: event.action,
     client_id: client.id,
-    ip: client.address,
+    ip: 'address' in event ? event.address : client.address,
     vhost: '__defaultVhost__',
     app: client.app,
     tcUrl: `rtmp://${agent.name}/${client.app}`,
@@ -40,11 +48,16 @@ export function hookBody(event: HookEvent, agent: HookAgent, atMs: number): obje
     stream_url: `/${client.app}/${event.stream}`,
     stream_id: `${agent.uuid}/${event.stream}`,
     at: atMs,
-    ...(event.action === 'on_record' ? recorded(event.recording, event.stream) : liveFields(event)),
+    ...special(event),
   }
 }
 
-function liveFields({ transport, reason }: Exclude<HookEvent, { action: 'on_record' }>): object {
+function special(event: HookEvent): object {
+  if (event.action === 'on_record') return recorded(event.recording, event.stream)
+  if (event.action === 'on_vehicle_data') {
+    return { payloadType: event.payloadType, base64: Buffer.from(event.bytes).toString('base64') }
+  }
+  const { transport, reason } = event
   return { transport, ...(reason === undefined ? {} : { reason }) }
 }
 

@@ -4,6 +4,7 @@ import type { AppError } from '../../shared/error.ts'
 import { hookCloseMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { HubEvent } from '../hub/hub.ts'
+import type { VehicleData } from '../ingest/vehicle-ingest.ts'
 import type { ViewerEvent } from '../play/flv.ts'
 import { type HookAction, type HookEvent, hookBody } from './hook-body.ts'
 import { type HookFigures, type HookPost, HookQueue, postByFetch } from './hook-queue.ts'
@@ -19,6 +20,8 @@ export type Hooks = AsyncDisposable & {
   viewer(event: ViewerEvent): void
   /** A recording was closed. */
   recorded(recording: Recording): void
+  /** A vehicle sent data that is neither picture nor sound. */
+  vehicleData(data: VehicleData): void
   readonly figures: HookFigures
 }
 
@@ -69,6 +72,8 @@ export function createHooks(options: Options): Hooks {
     recorded: (recording) => {
       for (const { name } of recording.streams) tell({ action: 'on_record', stream: name, recording })
     },
+    vehicleData: ({ channel, payloadType, bytes }) =>
+      tell({ action: 'on_vehicle_data', stream: channel.stream, address: channel.address, payloadType, bytes }),
     get figures() {
       return sum(queues.map(({ figures }) => figures))
     },

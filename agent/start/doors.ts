@@ -20,6 +20,7 @@ import { readPages } from '../listen/pages.ts'
 import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from '../listen/rtmp.ts'
 import { recordingReport } from '../record/recording-report.ts'
 import { createStills } from '../stills.ts'
+import { openVehiclePorts } from '../start-vehicles.ts'
 import { tell } from '../tell.ts'
 import { ownCertificate, readCertificate, type TlsFiles } from '../tls/certificate.ts'
 import type { Kept } from './keep.ts'
@@ -74,6 +75,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
   )
   stack.use(parts.workers) // Before the door: it does not close while others hold its sockets.
   parts.ownPorts.push(http.port)
+  await openVehiclePorts(stack, options, parts)
   return { http, auth }
 }
 

@@ -13,6 +13,7 @@ import { createRtmpIngest } from '../ingest/rtmp.ts'
 import { Sources } from '../ingest/sources.ts'
 import { createFlvPlay } from '../play/flv.ts'
 import { createForwards, type Forwards } from '../play/rtmp-forwards.ts'
+import { startVehicles } from '../start-vehicles.ts'
 import { tell } from '../tell.ts'
 import type { Kept } from './keep.ts'
 import type { AgentOptions } from './options.ts'
@@ -56,6 +57,9 @@ export async function startLive(stack: AsyncDisposableStack, given: AgentOptions
     createForwards({ targets: Object.fromEntries(targets), clock, onEvent: say.forward }),
   )
   const rtmpIngest = createRtmpIngest({ hub, clock })
+  const hasPolicy = (stream: string) =>
+    stream in config.streams || stream in (file.record.streams ?? {})
+  const vehicleIngest = startVehicles(given, { hub, recorders, hasPolicy, onData: hooks.vehicleData })
   const phones = stack.use(
     new Phones({
       clock,
@@ -70,7 +74,7 @@ export async function startLive(stack: AsyncDisposableStack, given: AgentOptions
   const broadcast = new PhoneBroadcast({ clock, phones: () => phones.connected() })
   recordings.onStop((recording) => phones.recordingStopped(recording.id))
   phones.resume(await recordings.resume())
-  return { hub, ...cameras, play, forwards, rtmpIngest, phones, broadcast, metrics, times, counters }
+  return { hub, ...cameras, play, forwards, rtmpIngest, vehicleIngest, phones, broadcast, metrics, times, counters }
 }
 
 /** Cameras that are fetched from, while they are wanted. */

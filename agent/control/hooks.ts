@@ -73,7 +73,13 @@ export function createHooks(options: Options): Hooks {
       for (const { name } of recording.streams) tell({ action: 'on_record', stream: name, recording })
     },
     vehicleData: ({ channel, payloadType, bytes }) =>
-      tell({ action: 'on_vehicle_data', stream: channel.stream, address: channel.address, payloadType, bytes }),
+      tell({
+        action: 'on_vehicle_data',
+        stream: channel.stream,
+        address: channel.address,
+        payloadType,
+        bytes,
+      }),
     get figures() {
       return sum(queues.map(({ figures }) => figures))
     },

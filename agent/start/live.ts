@@ -58,7 +58,7 @@ export async function startLive(stack: AsyncDisposableStack, given: AgentOptions
   )
   const rtmpIngest = createRtmpIngest({ hub, clock })
   const hasPolicy = (stream: string) =>
-    stream in config.streams || stream in (file.record.streams ?? {})
+    Object.hasOwn(config.streams, stream) || Object.hasOwn(file.record.streams ?? {}, stream)
   const vehicleIngest = startVehicles(given, { hub, recorders, hasPolicy, onData: hooks.vehicleData })
   const phones = stack.use(
     new Phones({
@@ -74,7 +74,19 @@ export async function startLive(stack: AsyncDisposableStack, given: AgentOptions
   const broadcast = new PhoneBroadcast({ clock, phones: () => phones.connected() })
   recordings.onStop((recording) => phones.recordingStopped(recording.id))
   phones.resume(await recordings.resume())
-  return { hub, ...cameras, play, forwards, rtmpIngest, vehicleIngest, phones, broadcast, metrics, times, counters }
+  return {
+    hub,
+    ...cameras,
+    play,
+    forwards,
+    rtmpIngest,
+    vehicleIngest,
+    phones,
+    broadcast,
+    metrics,
+    times,
+    counters,
+  }
 }
 
 /** Cameras that are fetched from, while they are wanted. */

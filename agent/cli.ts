@@ -77,11 +77,13 @@ function addServices(): void {
   service('up', 'agent and cloud on this machine', '在本机运行边缘代理和云端')
     .option('--port <n>', 'HTTP port')
     .option('--lan', 'listen on the network, not on this machine only')
+    .option('--tls', 'by TLS, with a certificate of its own: /ca.pem is what browsers must trust')
     .option('--demo', 'with a simulated phone and a simulated IP camera')
     .action(async (options: UpOptions) => process.exit(await up(options)))
   service('agent', 'the agent alone', '仅运行边缘代理')
     .option('--port <n>', 'HTTP port')
     .option('--lan', 'listen on the network, not on this machine only')
+    .option('--tls', 'by TLS, with a certificate of its own: /ca.pem is what browsers must trust')
     .action((options: UpOptions) => runModule('main.ts', optionWords(options)))
   const cloud = service('cloud', 'the local cloud alone', '仅运行本地云端').action(
     async ({ data, config }: UpOptions) =>

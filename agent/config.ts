@@ -5,7 +5,7 @@ import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { name } from '../shared/contract/segment.ts'
 import { AppError } from '../shared/error.ts'
-import { forwardsPerStreamMax, hookUrlsMax, mergeMsMax } from '../shared/limits.ts'
+import { forwardsPerStreamMax, hookUrlsMax, mergeMsMax, viewerWorkersMax } from '../shared/limits.ts'
 import { nearest } from '../shared/nearest.ts'
 import { vehiclesSchema } from './config-vehicles.ts'
 import { hookActions } from './control/hook-body.ts'
@@ -91,6 +91,10 @@ const configSchema = z.strictObject({
       port: port.default(50001),
       lan: z.boolean().default(false),
       publicUrl: z.url().nullable().default(null),
+      /** True: a private authority of this machine's own; or a certificate and its key, PEM files. */
+      tls: z
+        .union([z.boolean(), z.strictObject({ cert: z.string().min(1), key: z.string().min(1) })])
+        .default(false),
     })
     .prefault({}),
   phones: z
@@ -114,6 +118,8 @@ const configSchema = z.strictObject({
     .strictObject({
       /** Milliseconds for which units are gathered before viewers are sent them: more viewers, for as much delay. */
       mergeMs: z.number().int().min(0).max(mergeMsMax).default(0),
+      /** Processes that only send to viewers of HTTP-FLV and WS-FLV; 0: the agent does it itself. */
+      workers: z.number().int().min(0).max(viewerWorkersMax).default(0),
     })
     .prefault({}),
   auth: z
@@ -168,12 +174,25 @@ const configSchema = z.strictObject({
 })
 export type Config = z.infer<typeof configSchema>
 
+/** Where `edgereel enroll` has brought this machine, and its token there. */
+type Enrolled = { api: string; token: string }
+
 /** Checks a configuration. Throws InvalidArgument with one sentence per rule that is broken. */
-export function parseConfig(value: unknown): Config {
-  const result = configSchema.safeParse(value ?? {})
+export function parseConfig(value: unknown, enrolled?: Enrolled): Config {
+  const result = configSchema.safeParse(withEnrolled(value ?? {}, enrolled))
   if (result.success) return result.data
   const sentences = result.error.issues.map((issue) => sentence(issue))
   throw new AppError('InvalidArgument', `configuration: ${sentences.join('; ')}`)
+}
+
+/** What the file says goes first: its own address needs its own token, unless it is the one of the enrolment. */
+function withEnrolled(value: unknown, enrolled: Enrolled | undefined): unknown {
+  if (!enrolled || typeof value !== 'object' || value === null) return value
+  const { cloud = {} } = value as { cloud?: unknown }
+  if (typeof cloud !== 'object' || cloud === null) return value
+  const { api = enrolled.api, token } = cloud as { api?: unknown; token?: unknown }
+  if (api !== enrolled.api || (token !== undefined && token !== null)) return value
+  return { ...value, cloud: { ...cloud, api, token: enrolled.token } }
 }
 
 type Issue = z.core.$ZodIssue
@@ -209,8 +228,8 @@ function unwrap(schema: z.ZodType): z.ZodType {
 }
 
 /** Reads the YAML file, or gives the defaults when there is no file and none was asked for. */
-export async function readConfig(path: string | undefined): Promise<Config> {
-  if (path === undefined) return parseConfig({})
+export async function readConfig(path: string | undefined, enrolled?: Enrolled): Promise<Config> {
+  if (path === undefined) return parseConfig({}, enrolled)
   let text: string
   try {
     text = await readFile(path, 'utf8')
@@ -220,7 +239,7 @@ export async function readConfig(path: string | undefined): Promise<Config> {
     })
   }
   try {
-    return parseConfig(parseYaml(text, { maxAliasCount: 20 }))
+    return parseConfig(parseYaml(text, { maxAliasCount: 20 }), enrolled)
   } catch (cause) {
     if (cause instanceof AppError) throw cause
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : 'not YAML'

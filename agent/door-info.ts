@@ -1,4 +1,4 @@
-import { networkInterfaces } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import type { AgentStats } from '../shared/contract/agent-api.ts'
 import type { Config } from './config.ts'
 
@@ -7,10 +7,20 @@ export function doorInfo({ http, phones }: Config, rtmpPort?: number): NonNullab
   const hosts = http.lan ? lanAddresses() : ['127.0.0.1']
   return {
     lan: http.lan,
+    tls: http.tls !== false,
     addresses: hosts.map((host) => `${host}:${http.port}`),
     ...(rtmpPort === undefined ? {} : { rtmpPort }),
     allowWithoutToken: phones.allowWithoutToken === true || Array.isArray(phones.allowWithoutToken),
   }
+}
+
+/** What a certificate of our own is for: this machine's names and addresses, and how people reach it through others. */
+export function ownNames({ http }: Config): string[] {
+  const own = hostname().toLowerCase()
+  const near = ['localhost', '127.0.0.1', own, ...(own.includes('.') ? [] : [`${own}.local`])]
+  const publicHost = http.publicUrl === null ? undefined : URL.parse(http.publicUrl)?.hostname
+  const outside = http.lan ? lanAddresses() : []
+  return [...new Set([...near, ...outside, ...(publicHost ? [publicHost] : [])])]
 }
 
 function lanAddresses(): string[] {

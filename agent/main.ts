@@ -9,6 +9,7 @@ import { stopSignal } from '../shared/node/stop-signal.ts'
 import { type Config, dataDirectory, readConfig } from './config.ts'
 import { withDemoCamera } from './demo-camera.ts'
 import { doorInfo } from './door-info.ts'
+import { readEnrolment } from './enrolment.ts'
 import { startAgent } from './start.ts'
 
 // The pictures of the GOP caches grow old in the heap, and V8 would mark it anew for each 10 MB of them: with 50 phones
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     config: { type: 'string' },
     port: { type: 'string' },
     lan: { type: 'boolean', default: false },
+    tls: { type: 'boolean', default: false },
     'demo-camera': { type: 'string' }, // Address of the one that `up --demo` simulates on this machine.
   },
 })
@@ -32,8 +34,8 @@ const log = createLog('agent')
 async function run(): Promise<number> {
   const signal = stopSignal()
   const fatal = Promise.withResolvers<number>()
-  const config = withOptions(await readConfig(values.config))
   const data = dataDirectory(values.data)
+  const config = withOptions(await readConfig(values.config, await readEnrolment(data)))
   await using agent = await startAgent({
     data,
     config,
@@ -45,7 +47,8 @@ async function run(): Promise<number> {
     },
   })
   await writeFile(join(data, 'port'), `${agent.port}\n`)
-  const page = `http://${doorInfo(config).addresses[0]}${agent.loginPath()}`
+  const scheme = config.http.tls === false ? 'http' : 'https'
+  const page = `${scheme}://${doorInfo(config).addresses[0]}${agent.loginPath()}`
   if (process.send) process.send({ ready: true, page, port: agent.port })
   else process.stdout.write(`ready ${page}\n`)
   const stopped = new Promise<number>((resolve) => signal.addEventListener('abort', () => resolve(exit.done)))
@@ -57,7 +60,8 @@ function withOptions(config: Config): Config {
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new AppError('InvalidArgument', `--port ${values.port} is no port: give a number from 1 to 65535`)
   }
-  const http = { ...config.http, port, lan: config.http.lan || values.lan }
+  const tls = config.http.tls || values.tls
+  const http = { ...config.http, port, lan: config.http.lan || values.lan, tls }
   const address = values['demo-camera']
   return address === undefined ? { ...config, http } : withDemoCamera({ ...config, http }, address)
 }

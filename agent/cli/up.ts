@@ -5,13 +5,21 @@ import { join, resolve } from 'node:path'
 import { createLog } from '../../shared/node/log.ts'
 import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { type Config, dataDirectory, readConfig } from '../config.ts'
+import { readEnrolment } from '../enrolment.ts'
 import { Child, type Ready } from './child.ts'
 import { runDemo } from './demo.ts'
 import { demoCamera } from './demo-camera.ts'
 import { openKeyboard } from './keyboard.ts'
 import { inLanguage } from './words.ts'
 
-export type UpOptions = { data?: string; config?: string; port?: string; lan?: boolean; demo?: boolean }
+export type UpOptions = {
+  data?: string
+  config?: string
+  port?: string
+  lan?: boolean
+  tls?: boolean
+  demo?: boolean
+}
 
 // Jobs stream: with a small young generation their memory stays lower (an 8 h export: 187 to 212 MB).
 const nodeArgs = { agent: [], cloud: ['--max-semi-space-size=4'] }
@@ -22,8 +30,8 @@ const nodeArgs = { agent: [], cloud: ['--max-semi-space-size=4'] }
  */
 export async function up(options: UpOptions): Promise<number> {
   const log = createLog('up')
-  const config = await readConfig(options.config)
   const data = resolve(dataDirectory(options.data))
+  const config = await readConfig(options.config, await readEnrolment(data))
   await prepare(data)
 
   const signal = stopSignal()
@@ -74,12 +82,13 @@ export async function up(options: UpOptions): Promise<number> {
   return code
 }
 
-function agentArguments(data: string, { config, port, lan }: UpOptions, camera?: string): string[] {
+function agentArguments(data: string, { config, port, lan, tls }: UpOptions, camera?: string): string[] {
   return [
     ...['--data', data],
     ...(config ? ['--config', resolve(config)] : []),
     ...(port ? ['--port', port] : []),
     ...(lan ? ['--lan'] : []),
+    ...(tls ? ['--tls'] : []),
     ...(camera === undefined ? [] : ['--demo-camera', camera]),
   ]
 }

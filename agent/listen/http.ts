@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingHttpHeaders, IncomingMessage, ServerOptions, ServerResponse } from 'node:http'
+import { type AddressInfo, Socket } from 'node:net'
 import { hostname } from 'node:os'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
-import { connectionsMax, headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
+import { headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import {
   type Auth,
@@ -20,9 +20,10 @@ import { TooManyTries } from '../control/sessions.ts'
 import { type LiveClient, liveClient } from '../live-client.ts'
 import type { FlvPlay } from '../play/flv.ts'
 import { BodyTooLarge, sendApiResponse, toApiRequest } from './api-bridge.ts'
-import { flvSocket } from './flv-socket.ts'
+import { flvHead, flvSocket } from './flv-socket.ts'
 import { type CloudDoor, createForward, type Forward, isCloudPath } from './forward.ts'
 import { checkOrigin, type HostRule, hostAllowed, isLoopback } from './guard.ts'
+import { plainPort, tlsPort } from './one-port.ts'
 import { openPort } from './open-port.ts'
 import { type Pages, securityHeaders, servePage } from './pages.ts'
 import { type Refusal, refuse, refuseUpgrade } from './refuse.ts'
@@ -36,7 +37,8 @@ export type DoorEvent =
 export type HttpOptions = {
   host: string
   port: number
-  tls?: { key: string | Buffer; cert: string | Buffer }
+  /** `ca`: the authority that browsers must trust, given to whoever asks for `/ca.pem`. */
+  tls?: { key: string | Buffer; cert: string | Buffer; ca?: string | undefined }
   publicUrl?: string
   clock: Clock
   pages: Pages
@@ -58,35 +60,35 @@ const apiPaths = /^\/(agent\/v1\/.*|healthz|readyz|metrics|openapi\.json|login)$
 /** Opens the port. `FailedPrecondition`, in words, when it is taken or not ours to open. */
 export async function openHttp(options: HttpOptions): Promise<HttpDoor> {
   const door = new Door(options)
-  const server = listener(options)
-  server.maxConnections = connectionsMax
-  server.on('request', (request, response) => door.request(request, response))
-  server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head))
-  server.on('clientError', (_error, socket) => socket.destroy())
-  await openPort(server, { host: options.host, port: options.port, hint: '--port' })
+  const { listener, servers, close } = options.tls
+    ? tlsPort(serverOptions, options.tls)
+    : plainPort(serverOptions)
+  for (const server of servers) {
+    server.on('request', (request, response) => door.request(request, response))
+    server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head))
+    server.on('clientError', (_error, socket) => socket.destroy())
+  }
+  await openPort(listener, { host: options.host, port: options.port, hint: '--port' })
   return {
-    port: (server.address() as AddressInfo).port,
+    port: (listener.address() as AddressInfo).port,
     [Symbol.asyncDispose]: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()))
       door[Symbol.dispose]()
-      server.closeAllConnections()
+      close()
       await closed
     },
   }
 }
 
-function listener({ tls }: HttpOptions): Server {
-  const common = {
-    maxHeaderSize: headerBytesMax,
-    headersTimeout: headersMs,
-    requestTimeout: 0, // Uploads to the cloud may take long; they have an idle limit, bodies of the API their own.
-    keepAliveTimeout: keepAliveMs,
-    connectionsCheckingInterval: 2000,
-    noDelay: true,
-    // Offers of HTTP/2 (`curl --http2`) are passed over, as RFC 9110 allows.
-    shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
-  }
-  return tls ? createTlsServer({ ...common, ...tls }) : createServer(common)
+const serverOptions: ServerOptions = {
+  maxHeaderSize: headerBytesMax,
+  headersTimeout: headersMs,
+  requestTimeout: 0, // Uploads to the cloud may take long; they have an idle limit, bodies of the API their own.
+  keepAliveTimeout: keepAliveMs,
+  connectionsCheckingInterval: 2000,
+  noDelay: true,
+  // Offers of HTTP/2 (`curl --http2`) are passed over, as RFC 9110 allows.
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 }
 
 type Visit = { request: IncomingMessage; path: string; query: URLSearchParams; requestId: string }
@@ -135,6 +137,7 @@ class Door implements Disposable {
 
   async #route(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     const visit = this.#enter(request, requestId)
+    if (this.#sendToTls(visit, response)) return
     const flv = parseFlvPath(visit.path)
     const { method } = request
     if (flv) return this.#playHttp(visit, flv, response)
@@ -150,13 +153,11 @@ class Door implements Disposable {
 
   #routeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void {
     const visit = this.#enter(request, requestId)
+    if (visit.path !== phonePath && this.#mustEncrypt(request)) throw new PlainHttp()
     const flv = parseFlvPath(visit.path)
     if (flv) {
       this.#checkOrigin(visit, this.#options.auth.admit(watching(visit, flv)))
-      const stream = this.#options.play.find(flv.stream)
-      this.#sockets.acceptViewer(request, socket, head, (viewer) =>
-        stream.join('ws', viewer, clientOf(visit, flv.app)),
-      )
+      this.#playSocket(visit, flv, socket, head)
     } else if (visit.path === phonePath) {
       const principal = this.#admitPhone(visit)
       const address = request.socket.remoteAddress ?? ''
@@ -188,6 +189,23 @@ class Door implements Disposable {
     return { request, path: url.pathname, query: url.searchParams, requestId }
   }
 
+  /** Under TLS only this machine's own programs speak plain, and phones, whose app knows nothing else. */
+  #mustEncrypt(request: IncomingMessage): boolean {
+    return this.#options.tls !== undefined && !isEncrypted(request) && !isLoopback(request)
+  }
+
+  #sendToTls({ request, path }: Visit, response: ServerResponse): boolean {
+    const { ca } = this.#options.tls ?? {}
+    if (ca !== undefined && path === '/ca.pem') {
+      response.writeHead(200, { 'content-type': 'application/x-x509-ca-cert' }).end(ca)
+      return true
+    }
+    if (!this.#mustEncrypt(request)) return false
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw new PlainHttp()
+    response.writeHead(308, { location: `https://${request.headers.host}${request.url}` }).end()
+    return true
+  }
+
   #authorize({ request }: Visit): Principal {
     return this.#options.auth.authorize(credentialsOf(request))
   }
@@ -201,10 +219,25 @@ class Door implements Disposable {
     if (method !== 'GET')
       throw new AppError('InvalidArgument', 'live streams are read with GET', { zh: '请使用 GET。' })
     this.#options.auth.admit(watching(visit, flv))
-    const viewer = this.#options.play
-      .find(flv.stream)
-      .join('http', flvSocket(response, visit.requestId), clientOf(visit, flv.app))
-    response.on('close', () => viewer?.gone())
+    const stream = this.#options.play.find(flv.stream)
+    const client = clientOf(visit, flv.app)
+    const { requestId, request } = visit
+    const { socket } = request
+    const head = flvHead(response.getHeaders(), this.#options.clock.nowMs())
+    const handover = { socket, request: { transport: 'http', head, requestId } } as const
+    if (canBeHanded(socket) && stream.hand(handover, client)) return
+    const viewer = stream.join('http', flvSocket(socket, head, requestId), client)
+    socket.on('close', () => viewer.gone())
+  }
+
+  #playSocket(visit: Visit, flv: FlvPath, socket: Duplex, readAhead: Buffer): void {
+    const { request } = visit
+    const stream = this.#options.play.find(flv.stream)
+    const client = clientOf(visit, flv.app)
+    const headers = handshakeHeaders(request)
+    const asked = { transport: 'ws', method: request.method ?? '', headers, readAhead } as const
+    if (canBeHanded(socket) && stream.hand({ socket, request: asked }, client)) return
+    this.#sockets.acceptViewer(request, socket, readAhead, (viewer) => stream.join('ws', viewer, client))
   }
 
   async #api({ request, requestId }: Visit, principal: Principal, response: ServerResponse): Promise<void> {
@@ -213,7 +246,7 @@ class Door implements Disposable {
       principal,
       address: request.socket.remoteAddress ?? '',
       loopback: isLoopback(request),
-      secure: this.#options.tls !== undefined,
+      secure: isEncrypted(request),
       requestId,
     })
     if (request.method === 'HEAD') await answer.body?.cancel()
@@ -245,9 +278,34 @@ class WrongHost extends AppError {
   }
 }
 
+/** HTTP 426: what it would have sent must not go over the network as it is. */
+class PlainHttp extends AppError {
+  constructor() {
+    super('FailedPrecondition', 'this agent speaks TLS: use https:// or wss://', {
+      zh: '此服务已启用 TLS：请使用 https:// 或 wss://。',
+    })
+  }
+}
+
+function isEncrypted({ socket }: IncomingMessage): boolean {
+  return socket instanceof TLSSocket
+}
+
 function statusOf(error: AppError): number {
+  if (error instanceof PlainHttp) return 426
   if (error instanceof WrongHost) return 421
   return error instanceof BodyTooLarge ? 413 : error.httpStatus
+}
+
+/** A process has no part in the TLS session of another. */
+function canBeHanded(socket: Duplex): socket is Socket {
+  return socket instanceof Socket && !(socket instanceof TLSSocket)
+}
+
+/** Cookies and tokens stay here. */
+function handshakeHeaders({ headers }: IncomingMessage): IncomingHttpHeaders {
+  const ofHandshake = ([name]: [string, unknown]) => name === 'upgrade' || name.startsWith('sec-websocket-')
+  return Object.fromEntries(Object.entries(headers).filter(ofHandshake))
 }
 
 type FlvPath = { app: string; stream: string }

@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../../shared/error.ts'
+import type { Clock } from '../../shared/node/clock.ts'
 import { socketPath } from '../../shared/node/socket-path.ts'
 import { version } from '../../shared/version.ts'
 import { cameraFailureFromNow } from '../camera-failure.ts'
 import { type Auth, createAuth } from '../control/auth.ts'
+import { grpcFigures, grpcTimes, silenceFigures } from '../control/camera-figures.ts'
 import { createCommands } from '../control/commands.ts'
 import type { Commands } from '../control/commands-port.ts'
-import { grpcFigures, registerFigures } from '../control/figures.ts'
+import { registerFigures } from '../control/figures.ts'
 import { createGrpc } from '../control/grpc/grpc.ts'
 import { type LoopDelay, watchLoopDelay } from '../control/health.ts'
 import { createApi } from '../control/http.ts'
@@ -40,7 +42,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
   const rtmp = await openRtmpDoor(options, parts, auth)
   if (rtmp) parts.ownPorts.push(stack.use(rtmp).port)
   const loop = stack.use(watchLoopDelay())
-  const live = watchLive({ ...parts, loop }, rtmp)
+  const live = watchLive({ ...parts, loop, clock }, rtmp)
   const commands = createCommands({
     ...parts,
     ...options,
@@ -51,6 +53,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
     report: (recording) => recordingReport(recording, ring),
     door: doorInfo(config, rtmp?.port),
   })
+  await parts.wanted.attach({ ...parts, streams: commands.streams })
   await openGrpc(stack, options, { ...parts, commands, auth })
   const health = { disk: () => ring.stats().alarm }
   const isLocal = config.cloud.api === 'local' && internalToken !== undefined
@@ -131,13 +134,17 @@ async function openGrpc(
   }: Live & { commands: Commands; auth: Auth },
 ): Promise<void> {
   const say = tell(log)
+  const handed = grpcTimes(metrics)
   const grpc = stack.use(
     await createGrpc({
       ...{ commands, auth, clock },
       findStream,
       openSource: async (uri, track) => sources.openUri(uri, track),
       failing: (stream) => cameraFailureFromNow(sources, stream),
-      onHanded: (ms) => times.latency.observe(ms),
+      onHanded: (ms, stream) => {
+        times.latency.observe(ms)
+        handed.observe(stream, ms)
+      },
       onFault: (error) => say.fault('a gRPC call failed', error),
     }),
   )
@@ -154,16 +161,24 @@ async function openGrpc(
 }
 
 /** The figures of Prometheus; what is live, for `stats`. */
-function watchLive(parts: Kept & Live & { loop: LoopDelay }, rtmp: RtmpDoor | undefined) {
-  const { metrics, hub, play, phones, ring, uploader, hooks, forwards, rtmpIngest, sources, times, loop } =
-    parts
+function watchLive(parts: Kept & Live & { loop: LoopDelay; clock: Clock }, rtmp: RtmpDoor | undefined) {
+  const { metrics, hub, play, phones, ring, uploader, hooks, forwards, rtmpIngest, sources, times } = parts
+  const { loop, clock } = parts
+  silenceFigures(metrics, parts)
   registerFigures(metrics, {
     ...{ hub, loop, play: play.figures },
     refusedPackets: () => phones.refusedPackets(),
     ring: () => ring.stats(),
     upload: () => {
-      const { pending, pendingBytes } = uploader.status()
-      return { pendingSegments: pending, pendingBytes }
+      const { pending, pendingBytes, oldestFromMs, setAside, state } = uploader.status()
+      const lagMs = oldestFromMs === undefined ? 0 : Math.max(0, clock.nowMs() - oldestFromMs)
+      return {
+        pendingSegments: pending,
+        pendingBytes,
+        lagMs,
+        setAside,
+        isWell: state === 'ok' || state === 'paused',
+      }
     },
     hooks: () => hooks.figures,
     forwards: () => forwards.status(),

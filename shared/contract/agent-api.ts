@@ -254,6 +254,7 @@ export const stats = z.object({
   door: z
     .object({
       lan: z.boolean(),
+      tls: z.boolean(),
       addresses: z.array(z.string()),
       allowWithoutToken: z.boolean(),
       /** Absent while RTMP is off. */

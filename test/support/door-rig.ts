@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openAgentFile } from '../../agent/control/agent-file.ts'
 import { createAuth, type Principal } from '../../agent/control/auth.ts'
 import type { Commands } from '../../agent/control/commands-port.ts'
@@ -22,7 +23,8 @@ import { type DoorEvent, openHttp } from '../../agent/listen/http.ts'
 import type { Pages } from '../../agent/listen/pages.ts'
 import { openRtmp } from '../../agent/listen/rtmp.ts'
 import type { PhoneSocket } from '../../agent/listen/websocket.ts'
-import { createFlvPlay } from '../../agent/play/flv.ts'
+import { createFlvPlay, type FlvPlay } from '../../agent/play/flv.ts'
+import { ViewerWorkers } from '../../agent/play/viewer-workers.ts'
 import { AppError } from '../../shared/error.ts'
 import { systemClock } from '../../shared/node/clock.ts'
 
@@ -82,7 +84,9 @@ export async function openDoors(
     internalToken?: string
     pages?: Pages
     nms?: NmsSecrets
-    tls?: { key: Buffer; cert: Buffer }
+    /** Processes that only send. */
+    workers?: number
+    tls?: { key: string; cert: string; ca?: string | undefined }
   } = {},
 ) {
   const stack = new AsyncDisposableStack()
@@ -95,7 +99,17 @@ export async function openDoors(
 
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
   const hub = stack.use(createHub({ openSink: () => sink, clock, onEvent: () => undefined }))
-  const play = stack.use(createFlvPlay({ findStream: (name) => hub.stream(name), clock }))
+  const workers = stack.use(
+    new ViewerWorkers({
+      ...{ count: options.workers ?? 0, clock, mergeMs: 0 },
+      onDied: () => undefined,
+      onFigures: (figures) => play.add(figures),
+      onGuard: (reason) => events.push({ type: 'socket-guard', reason }),
+    }),
+  )
+  const findStream = (name: string) => hub.stream(name)
+  const play: FlvPlay = stack.use(createFlvPlay({ findStream, clock, workers }))
+  while (workers.pids.length < (options.workers ?? 0)) await sleep(10)
   const file = await openAgentFile(join(directory, 'agent.json'), { name: 'test' })
   const tokens = await openTokens({ file, adminPath: join(directory, 'admin.token'), clock })
   const { nms = { play: null, publish: null } } = options
@@ -129,6 +143,7 @@ export async function openDoors(
     },
   })
   stack.use(door)
+  stack.use(workers) // Before the door: it does not close while others hold its sockets.
   const host = '127.0.0.1'
   const ingest = createRtmpIngest({ hub, clock })
   const rtmp = stack.use(await openRtmp({ host, port: 0, clock, auth, ingest, play, onEvent: count.door }))
@@ -138,6 +153,7 @@ export async function openDoors(
     directory,
     hub,
     play,
+    workers,
     auth,
     tokens,
     links,

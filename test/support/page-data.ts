@@ -197,6 +197,7 @@ function statsOf(now: number): AgentStats {
     },
     door: {
       lan: true,
+      tls: false,
       addresses: ['127.0.0.1:50001', '192.168.1.10:50001', '10.0.0.4:50001'],
       allowWithoutToken: false,
     },
@@ -281,7 +282,7 @@ export function newLab(now: number): PageData {
       streams: { live: 0, waiting: 0 },
       viewers: 0,
       phones: { connected: 0, waiting: 0 },
-      door: { lan: false, addresses: ['127.0.0.1:50001'], allowWithoutToken: false },
+      door: { lan: false, tls: false, addresses: ['127.0.0.1:50001'], allowWithoutToken: false },
       ring: { usedBytes: 0, quotaBytes: 50e9, freeBytes: 212e9, segments: 0, queueBytes: 0 },
       upload: { state: 'idle', pendingSegments: 0, pendingBytes: 0 },
     },

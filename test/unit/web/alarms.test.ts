@@ -26,7 +26,7 @@ test('silence, waiting uploads, dead letters and open doors are said', () => {
     {
       stats: {
         ...stats,
-        door: { lan: true, addresses: [], allowWithoutToken: true },
+        door: { lan: true, tls: false, addresses: [], allowWithoutToken: true },
         upload: { state: 'waiting', pendingSegments: 1, pendingBytes: 1, message: 'the archive refuses' },
       },
       agentSilent: true,

@@ -97,7 +97,7 @@ function make(config: CommandParts['config'] = { streams: {} }): Commands {
       }),
     },
     loop: { p99Ms: () => 1, maxMs: () => 2, [Symbol.dispose]: () => undefined },
-    door: { lan: false, addresses: ['127.0.0.1:50001'], allowWithoutToken: true },
+    door: { lan: false, tls: false, addresses: ['127.0.0.1:50001'], allowWithoutToken: true },
   })
 }
 

@@ -66,10 +66,10 @@ export function createForwards(options: Options): Forwards {
   }
 }
 
-type ForwardOptions = Required<Omit<Options, 'targets'>> & { stream: ForwardStream; url: RtmpUrl }
+export type ForwardOptions = Required<Omit<Options, 'targets'>> & { stream: ForwardStream; url: RtmpUrl }
 
 /** One stream to one server: connects, and connects again, until the stream is over. */
-class Forward {
+export class Forward {
   /** Never rejects. */
   readonly done: Promise<void>
   readonly #options: ForwardOptions

@@ -9,7 +9,7 @@ import { doorRoutes } from './door-routes.ts'
 import type { HealthChecks } from './health.ts'
 import { linkRoutes } from './link-routes.ts'
 import type { Metrics } from './metrics.ts'
-import { type OpenApiPaths, openApiDocument } from './openapi.ts'
+import { type CloudDocument, openApiDocument } from './openapi.ts'
 import type { RequestContext, Route } from './route.ts'
 import type { SignedPaths } from './signed-path.ts'
 import { snapshotRoutes } from './snapshot-routes.ts'
@@ -23,8 +23,8 @@ export type ApiOptions = {
   metrics: Metrics
   health: HealthChecks
   clock: Clock
-  /** The paths of the cloud's API, for the one document; undefined while it is away. */
-  cloudPaths?: () => Promise<OpenApiPaths | undefined>
+  /** The document of the cloud's API, for the one of both; undefined while it is away. */
+  cloudDocument?: () => Promise<CloudDocument | undefined>
 }
 
 export type AgentApi = (request: Request, context: RequestContext) => Promise<Response>
@@ -45,7 +45,7 @@ export function createApi(options: ApiOptions): AgentApi {
     app.on(route.method.toUpperCase(), honoPath(route.path), (context) => run(route, context))
   }
   app.get('/openapi.json', async (context) => {
-    return context.json(openApiDocument(routes, (await options.cloudPaths?.()) ?? {}))
+    return context.json(openApiDocument(routes, await options.cloudDocument?.()))
   })
   app.notFound(() => {
     throw new AppError('NotFound', 'the API has nothing of that method and address', { zh: '接口不存在。' })

@@ -3,7 +3,14 @@ import { apiError } from '../../shared/contract/agent-api.ts'
 import type { Route } from './route.ts'
 
 /** `paths` of an OpenAPI document. */
-export type OpenApiPaths = Record<string, Record<string, unknown>>
+type OpenApiPaths = Record<string, Record<string, unknown>>
+
+/** What is read of the document of the cloud beside this agent. */
+export const cloudDocument = z.object({
+  paths: z.record(z.string(), z.record(z.string(), z.unknown())),
+  components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
+})
+export type CloudDocument = z.infer<typeof cloudDocument>
 
 const nameParameter = { name: 'name', in: 'path', required: true, schema: { type: 'string' } }
 const appParameter = { name: 'app', in: 'path', required: true, schema: { type: 'string' } }
@@ -45,8 +52,8 @@ const mediaPaths: OpenApiPaths = {
   },
 }
 
-export function openApiDocument(routes: readonly Route[], others: OpenApiPaths): object {
-  const paths: OpenApiPaths = structuredClone({ ...others, ...mediaPaths })
+export function openApiDocument(routes: readonly Route[], cloud: CloudDocument | undefined): object {
+  const paths: OpenApiPaths = structuredClone({ ...cloud?.paths, ...mediaPaths })
   for (const route of routes) {
     paths[route.path] ??= {}
     Object.assign(paths[route.path] ?? {}, { [route.method]: operation(route) })
@@ -55,6 +62,7 @@ export function openApiDocument(routes: readonly Route[], others: OpenApiPaths):
     openapi: '3.1.0',
     info: { title: 'edgereel', version: '1' },
     components: {
+      ...cloud?.components,
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         query: { type: 'apiKey', in: 'query', name: 'token' },

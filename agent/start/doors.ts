@@ -25,6 +25,7 @@ import { openVehiclePorts } from '../start-vehicles.ts'
 import { createStills } from '../stills.ts'
 import { tell } from '../tell.ts'
 import { ownCertificate, readCertificate, type TlsFiles } from '../tls/certificate.ts'
+import { readCloudDocument } from './cloud-document.ts'
 import type { Kept } from './keep.ts'
 import type { Live } from './live.ts'
 import type { AgentOptions } from './options.ts'
@@ -66,7 +67,10 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
       clock,
       pages: await readPages(fileURLToPath(new URL('../../dist/web', import.meta.url))),
       auth,
-      api: createApi({ commands, auth, tokens, links, metrics, health, clock }),
+      api: createApi({
+        ...{ commands, auth, tokens, links, metrics, health, clock },
+        ...(isLocal ? { cloudDocument: readCloudDocument(socketPath(data, 'cloud'), clock) } : {}),
+      }),
       play,
       onPhone: (socket, info) => phones.connect(socket, info),
       ...(isLocal ? { cloud: { socketPath: socketPath(data, 'cloud'), internalToken } } : {}),

@@ -107,6 +107,7 @@ test('what is secret is in no answer, no metric and no line of the log', async (
   const { query } = await link('viewer')
   const shown = [...answers, program.output, JSON.stringify(hooks)].join('\n')
   expect(shown).toContain('cam') // It was looked at.
+  expect(answers[3]).toContain('/v1/recordings/{id}/playlist.m3u8') // One document for both APIs.
   for (const hidden of [key, secret, linkKey, await program.adminToken(), query.slice(0, 60)]) {
     expect(shown.includes(hidden)).toBe(false)
   }

@@ -32,7 +32,10 @@ const api = createApi({
   metrics: new Metrics(),
   health: { disk: () => sick },
   clock,
-  cloudPaths: async () => ({ '/v1/recordings': { get: { summary: 'The archive' } } }),
+  cloudDocument: async () => ({
+    paths: { '/v1/recordings': { get: { summary: 'The archive' } } },
+    components: { schemas: {} },
+  }),
 })
 
 const admin: Principal = { role: 'admin', subject: 'admin', via: 'bearer' }

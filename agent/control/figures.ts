@@ -5,11 +5,11 @@ import type { DoorEvent } from '../listen/http.ts'
 import type { RtmpDoorEvent } from '../listen/rtmp.ts'
 import type { PlayFigures } from '../play/flv.ts'
 import type { ForwardStatus } from '../play/rtmp-forwards.ts'
-import type { GrpcFigures } from './grpc/media-service.ts'
+import { cameraFigures } from './camera-figures.ts'
 import type { LoopDelay } from './health.ts'
 import type { HookFigures } from './hook-queue.ts'
 import { publishersByKind } from './live-stats.ts'
-import type { Metrics } from './metrics.ts'
+import { byLabel, type Metrics } from './metrics.ts'
 
 type Sources = {
   hub: Pick<Hub, 'streams'>
@@ -23,8 +23,17 @@ type Sources = {
     freeBytes: number
     segments: number
     queueBytes: number
+    alarm?: string
   }
-  upload?: () => { pendingSegments: number; pendingBytes: number }
+  upload?: () => {
+    pendingSegments: number
+    pendingBytes: number
+    /** For how long the oldest of them has waited. */
+    lagMs: number
+    /** Segments and recordings that the cloud will not have: a person is needed. */
+    setAside: number
+    isWell: boolean
+  }
   hooks?: () => HookFigures
   forwards?: () => readonly ForwardStatus[]
   /** Cameras that are fetched from. */
@@ -49,14 +58,7 @@ export function registerFigures(metrics: Metrics, sources: Sources): void {
   if (forwards) forwardFigures(metrics, forwards)
   if (cameras) cameraFigures(metrics, cameras)
   if (rtmp) rtmpFigures(metrics, rtmp)
-  if (upload) {
-    metrics.gauge(
-      'edgereel_upload_pending_segments',
-      'Segments that wait for upload',
-      () => upload().pendingSegments,
-    )
-    metrics.gauge('edgereel_upload_pending_bytes', 'Bytes that wait for upload', () => upload().pendingBytes)
-  }
+  if (upload) uploadFigures(metrics, upload)
 }
 
 /** Counters of what happens at the doors and in the hub: give them each event. */
@@ -85,10 +87,6 @@ export function eventCounters(metrics: Metrics): {
 /** RTMP has no status: that of the same refusal over HTTP. */
 function statusOf(event: Extract<DoorEvent | RtmpDoorEvent, { type: 'refused' }>): number {
   return 'status' in event ? event.status : new AppError(event.reason, '').httpStatus
-}
-
-function byLabel(label: string, entries: Iterable<readonly [string, number]>) {
-  return Array.from(entries, ([key, value]) => ({ labels: { [label]: key }, value }))
 }
 
 function streamFigures(metrics: Metrics, hub: Pick<Hub, 'streams'>): void {
@@ -133,32 +131,14 @@ function streamFigures(metrics: Metrics, hub: Pick<Hub, 'streams'>): void {
     perStream((s) => s.fps),
   )
   metrics.gauge(
+    'edgereel_stream_key_frame_interval_seconds',
+    'Between the last two key frames',
+    perStream((s) => (s.keyFrameMs ?? 0) / 1000),
+  )
+  metrics.gauge(
     'edgereel_stream_viewers',
     'Viewers of a stream',
     perStream((s) => s.viewers),
-  )
-}
-
-function cameraFigures(metrics: Metrics, cameras: () => readonly SourceInfo[]): void {
-  metrics.gauge(
-    'edgereel_camera_live',
-    'Cameras that are wanted: 1 while they give pictures, otherwise 0',
-    () =>
-      byLabel(
-        'stream',
-        cameras()
-          .filter(({ status }) => status.state !== 'idle')
-          .map(({ name, status }) => [name, status.state === 'live' ? 1 : 0] as const),
-      ),
-  )
-  metrics.counterOf(
-    'edgereel_camera_failures_total',
-    'Connections to cameras that ended without being asked to',
-    () =>
-      byLabel(
-        'stream',
-        cameras().map(({ name, status }) => [name, status.failures] as const),
-      ),
   )
 }
 
@@ -224,23 +204,6 @@ function rtmpFigures(metrics: Metrics, rtmp: NonNullable<Sources['rtmp']>): void
   )
 }
 
-/** Calls and open streams of gRPC clients. */
-export function grpcFigures(metrics: Metrics, figures: GrpcFigures): void {
-  metrics.gauge('edgereel_grpc_streams', 'Open streams of gRPC clients', () => figures.streams)
-  metrics.counterOf('edgereel_grpc_calls_total', 'Calls by the code of their answer', () =>
-    byLabel('code', Object.entries(figures.calls)),
-  )
-  metrics.counterOf('edgereel_grpc_bytes_total', 'Bytes of media handed to gRPC clients', () => figures.bytes)
-  metrics.counterOf(
-    'edgereel_grpc_dropped_units_total',
-    'Pictures and audio frames that slow gRPC clients missed',
-    () => figures.droppedUnits,
-  )
-  metrics.counterOf('edgereel_grpc_ended_total', 'Open streams of gRPC clients that ended, by reason', () =>
-    byLabel('reason', Object.entries(figures.ended)),
-  )
-}
-
 function hookFigures(metrics: Metrics, hooks: () => HookFigures): void {
   metrics.gauge('edgereel_hooks_queued', 'Messages of hooks that wait', () => hooks().queued)
   metrics.counterOf('edgereel_hooks_total', 'Messages of hooks, by what became of them', () => {
@@ -249,10 +212,35 @@ function hookFigures(metrics: Metrics, hooks: () => HookFigures): void {
   })
 }
 
+function uploadFigures(metrics: Metrics, upload: NonNullable<Sources['upload']>): void {
+  metrics.gauge(
+    'edgereel_upload_pending_segments',
+    'Segments that wait for upload',
+    () => upload().pendingSegments,
+  )
+  metrics.gauge('edgereel_upload_pending_bytes', 'Bytes that wait for upload', () => upload().pendingBytes)
+  metrics.gauge(
+    'edgereel_upload_lag_seconds',
+    'For how long the oldest picture that waits for upload has waited',
+    () => upload().lagMs / 1000,
+  )
+  metrics.gauge(
+    'edgereel_upload_set_aside',
+    'Segments and recordings that the cloud will not have',
+    () => upload().setAside,
+  )
+  metrics.gauge('edgereel_upload_well', 'Uploads: 1 while the cloud takes them, otherwise 0', () =>
+    upload().isWell ? 1 : 0,
+  )
+}
+
 function ringFigures(metrics: Metrics, ring: NonNullable<Sources['ring']>): void {
   metrics.gauge('edgereel_ring_used_bytes', 'Bytes of the ring on the disk', () => ring().usedBytes)
   metrics.gauge('edgereel_ring_quota_bytes', 'Bytes that the ring may use', () => ring().quotaBytes)
   metrics.gauge('edgereel_disk_free_bytes', 'Free bytes of the disk', () => ring().freeBytes)
+  metrics.gauge('edgereel_disk_alarm', 'The disk: 0, or 1 while something is wrong with it', () =>
+    ring().alarm === undefined ? 0 : 1,
+  )
   metrics.gauge('edgereel_ring_segments', 'Segments in the ring', () => ring().segments)
   metrics.gauge(
     'edgereel_ring_queue_bytes',
@@ -268,7 +256,7 @@ function processFigures(metrics: Metrics, loop: LoopDelay): void {
   })
   metrics.gauge('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss())
   metrics.gauge('edgereel_event_loop_delay_seconds', 'How late the event loop runs', () => [
-    { labels: { quantile: '0.99' }, value: loop.p99Ms() / 1000 },
-    { labels: { quantile: '1' }, value: loop.maxMs() / 1000 },
+    { labels: { share: '0.99' }, value: loop.p99Ms() / 1000 },
+    { labels: { share: '1' }, value: loop.maxMs() / 1000 },
   ])
 }

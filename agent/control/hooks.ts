@@ -68,7 +68,12 @@ export function createHooks(options: Options): Hooks {
       const why = type === 'displaced' ? 'displaced' : reason
       tell({ action, stream, transport: kind, ...(client && { client }), ...(why && { reason: why }) })
     },
-    viewer: ({ type, ...event }) => tell({ action: type === 'play' ? 'on_play' : 'on_stop', ...event }),
+    viewer: (event) => {
+      const { stream, transport, client } = event
+      const who = { stream, transport, ...(client && { client }) }
+      if (event.type === 'play') tell({ action: 'on_play', ...who })
+      else tell({ action: 'on_stop', ...who, reason: event.reason })
+    },
     recorded: (recording) => {
       for (const { name } of recording.streams) tell({ action: 'on_record', stream: name, recording })
     },

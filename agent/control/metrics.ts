@@ -32,6 +32,19 @@ export class Metrics {
     return histogram
   }
 
+  /** One for each set of labels. */
+  histograms(name: string, help: string, bounds: readonly number[]): { of(labels: Labels): Histogram } {
+    const sets = new LabelSets(() => new Histogram(bounds))
+    const samples = () =>
+      sets
+        .entries()
+        .flatMap(({ labels, entry }) =>
+          entry.samples().map((sample) => ({ ...sample, labels: { ...labels, ...sample.labels } })),
+        )
+    this.#add({ name, help, type: 'histogram', samples })
+    return { of: (labels) => sets.get(labels) }
+  }
+
   text(): string {
     return Array.from(this.#metrics.values(), metricText).join('')
   }
@@ -120,6 +133,11 @@ class LabelSets<Entry> {
   entries(): { labels: Labels; entry: Entry }[] {
     return [...this.#sets.values()]
   }
+}
+
+/** One value for each of these labels. */
+export function byLabel(label: string, entries: Iterable<readonly [string, number]>) {
+  return Array.from(entries, ([key, value]) => ({ labels: { [label]: key }, value }))
 }
 
 function readSamples(read: () => number | { labels: Labels; value: number }[]): Sample[] {

@@ -98,7 +98,7 @@ function sourceOf(info: SourceInfo | undefined): Pick<StreamInfo, 'source' | 'ca
 
 const nothingYet: Stream['stats'] = {
   ...{ units: 0, bytes: 0, bitsPerSecond: 0, fps: 0, gaps: 0, viewers: 0 },
-  lastUnitAt: undefined,
+  ...{ lastUnitAt: undefined, keyFrameMs: undefined },
 }
 
 function configsOf({ video, audio }: Stream): Pick<StreamInfo, 'video' | 'audio'> {

@@ -26,6 +26,8 @@ export type StreamStats = {
   bytes: number
   bitsPerSecond: number
   fps: number
+  /** Between the last two places where a decoder can start; undefined before there were two. */
+  keyFrameMs: number | undefined
   /** Wall ms. */
   lastUnitAt: number | undefined
   gaps: number
@@ -70,6 +72,8 @@ export class Stream {
   #bytes = 0
   #gaps = 0
   #lastUnitAt: number | undefined
+  #keyFrame: Pick<AccessUnit, 'ptsMs' | 'epoch'> | undefined
+  #keyFrameMs: number | undefined
   #toldFaultMs = Number.NEGATIVE_INFINITY
 
   constructor({ name, sink, clock, onFault, onViewers = () => undefined }: Options) {
@@ -97,6 +101,7 @@ export class Stream {
       bytes: this.#bytes,
       bitsPerSecond: this.#bytesRate.read(now).bitsPerSecond,
       fps: this.#pictures.read(now).unitsPerSecond,
+      keyFrameMs: this.#keyFrameMs,
       lastUnitAt: this.#lastUnitAt,
       gaps: this.#gaps,
       viewers: this.viewers,
@@ -187,6 +192,12 @@ export class Stream {
     this.#lastUnitAt = this.#clock.nowMs()
     this.#bytesRate.add(unit.arrivalMs, unit.sizeBytes)
     if (unit.track === 'video') this.#pictures.add(unit.arrivalMs, unit.sizeBytes)
+    if (unit.track === 'video' && unit.randomAccess) this.#countKeyFrame(unit)
+  }
+
+  #countKeyFrame({ ptsMs, epoch }: AccessUnit): void {
+    if (this.#keyFrame?.epoch === epoch) this.#keyFrameMs = ptsMs - this.#keyFrame.ptsMs
+    this.#keyFrame = { ptsMs, epoch }
   }
 
   // A reader that fails must neither end the publisher nor keep the unit from the others.

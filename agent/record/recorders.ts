@@ -1,10 +1,14 @@
+import type { WallOffset } from '../../shared/media/clock-offset.ts'
 import { type RecorderOptions, type RecorderStats, type RingPolicy, StreamRecorder } from './recorder.ts'
+
+type Wanted = { always: boolean; claimed: boolean; since: number }
 
 /** The recorders of all streams, by name. One lives as long as the agent and
  * costs a kilobyte; a name comes from the configuration or from someone who was allowed in. */
 export class Recorders implements AsyncDisposable {
   readonly #options: RecorderOptions
   readonly #recorders = new Map<string, StreamRecorder>()
+  readonly #wanted = new Map<string, Wanted>()
   #onClaimed: (stream: string, claims: number) => void = () => undefined
 
   constructor(options: RecorderOptions) {
@@ -22,10 +26,12 @@ export class Recorders implements AsyncDisposable {
 
   setPolicy(stream: string, policy: RingPolicy): void {
     this.open(stream).setPolicy(policy)
+    this.#want(stream, { always: policy === 'always' })
   }
 
   setClaimed(stream: string, claims: number): void {
     this.open(stream).setClaimed(claims)
+    this.#want(stream, { claimed: claims > 0 })
     this.#onClaimed(stream, claims)
   }
 
@@ -34,8 +40,23 @@ export class Recorders implements AsyncDisposable {
     this.#onClaimed = tell
   }
 
+  /** Streams that are to be recorded now, by a recording or always, and since when, in wall ms. */
+  wanted(): { stream: string; since: number }[] {
+    return Array.from(this.#wanted, ([stream, { since }]) => ({ stream, since }))
+  }
+
   roundTrip(stream: string, rttMs: number): void {
     this.#recorders.get(stream)?.roundTrip(rttMs)
+  }
+
+  /** Before the first unit for which it holds. */
+  setWallOffset(stream: string, offset: WallOffset | undefined): void {
+    this.open(stream).setWallOffset(offset)
+  }
+
+  /** A stream of a name that is not used again, after its last recording has closed. */
+  forget(stream: string): void {
+    this.#recorders.delete(stream)
   }
 
   /** Resolves when all that the stream gave until now is in sealed segments. `ended`: nothing more is to come. */
@@ -59,6 +80,17 @@ export class Recorders implements AsyncDisposable {
 
   stats(stream: string): RecorderStats | undefined {
     return this.#recorders.get(stream)?.stats
+  }
+
+  #want(stream: string, change: Partial<Wanted>): void {
+    const before = this.#wanted.get(stream) ?? {
+      always: false,
+      claimed: false,
+      since: this.#options.clock.nowMs(),
+    }
+    const now = { ...before, ...change }
+    if (now.always || now.claimed) this.#wanted.set(stream, now)
+    else this.#wanted.delete(stream)
   }
 
   /** Seals everything. */

@@ -1,7 +1,8 @@
 import type { SegmentToUpload } from '../../shared/contract/upload-api.ts'
 
 export type SegmentRef = { stream: string; epoch: number; seq: number }
-export type PendingSegment = SegmentToUpload & { sizeBytes: number }
+/** `from`: wall ms of its first picture. */
+export type PendingSegment = SegmentToUpload & { sizeBytes: number; from?: number }
 export type PendingRecording = { id: string; rev: number; sizeBytes: number; sha256: string }
 
 /** What the uploader needs of the ring. `main.ts` joins them. */

@@ -1,18 +1,17 @@
 import { AppError } from '../../shared/error.ts'
 import {
   heartbeatMs,
-  unfinishedClaimsMax,
   uploadAuthRetryMs,
   uploadBackoffMaxMs,
   uploadBatchMax,
   uploadIdleMs,
 } from '../../shared/limits.ts'
-import type { Clock } from '../../shared/node/clock.ts'
 import { backoffMs, type Random, UploadWindow } from './backoff.ts'
 import { createPace, parseHours, withinHours } from './bandwidth.ts'
 import { createCloudApi } from './cloud-api.ts'
 import type { CloudClient } from './cloud-client.ts'
 import { isCertificateError, replyOf } from './exchange.ts'
+import { type ClockOffset, Heartbeat, type HeartbeatOptions } from './heartbeat.ts'
 import type { UploadSource } from './source.ts'
 import { UnmuxedWatch } from './unmuxed-watch.ts'
 import { UploadPass } from './upload-pass.ts'
@@ -25,28 +24,27 @@ export type UploadStatusReport = {
   state: UploadState
   pending: number
   pendingBytes: number
+  /** Wall ms of the first picture of the oldest segment that waits; undefined when none does. */
+  oldestFromMs?: number
   /** Wall ms of the last good answer of the cloud. */
   lastSuccessMs: number | undefined
-  /** The cloud's clock minus ours, ms. */
+  /** The cloud's clock minus ours, ms; within ± `clock.boundMs` once a heartbeat was answered. */
   skewMs: number
+  clock?: ClockOffset
   /** Segments and recordings that are kept here because the cloud will not have them. */
   setAside: number
   error?: { message: string; messageZh?: string }
 }
 
-export type UploaderOptions = {
+export type UploaderOptions = HeartbeatOptions & {
   source: UploadSource
   /** Its own: it is closed with the uploader. */
   client: CloudClient
-  clock: Clock
   random: Random
   /** Bytes per second; null: as fast as it goes. */
   bandwidth: number | null
   /** `22:00-06:00` local time; null: always. */
   hours: string | null
-  version: string
-  /** What the cloud is told every minute (streams, disk). */
-  agentState: () => Record<string, unknown>
   /** Something will not get to the cloud without a person. */
   onAlarm: (error: AppError) => void
 }
@@ -54,6 +52,8 @@ export type UploaderOptions = {
 export type Uploader = AsyncDisposable & {
   /** Call when a segment or a recording was sealed: nothing waits for a timer. */
   wake(): void
+  /** Another cap and other hours, from now on. `InvalidArgument`: then the old ones stay. */
+  configure(limits: { bandwidth: number | null; hours: string | null }): void
   status(): UploadStatusReport
 }
 
@@ -62,6 +62,7 @@ export function startUploader(options: UploaderOptions): Uploader {
   const running = Promise.all([loop.run(), loop.runHeartbeat()])
   return {
     wake: () => loop.wake(),
+    configure: (limits) => loop.configure(limits),
     status: () => loop.status(),
     async [Symbol.asyncDispose]() {
       loop.stop()
@@ -76,7 +77,8 @@ class UploadLoop {
   readonly #stop = new AbortController()
   readonly #api: ReturnType<typeof createCloudApi>
   readonly #pace: ReturnType<typeof createPace>
-  readonly #hours: ReturnType<typeof parseHours> | null
+  readonly #heartbeat: Heartbeat
+  #hours: ReturnType<typeof parseHours> | null
   readonly #pass: UploadPass
   readonly #watch: UnmuxedWatch
   readonly #recordingsAside = new Set<string>()
@@ -84,6 +86,7 @@ class UploadLoop {
   #failures = 0
   #error: AppError | undefined
   #pending = { segments: 0, bytes: 0 }
+  #oldestFromMs: number | undefined
   #setAside = 0
   #lastSuccessMs: number | undefined
 
@@ -92,6 +95,7 @@ class UploadLoop {
     this.#api = createCloudApi(options.client)
     this.#pace = createPace(options.bandwidth, options.clock)
     this.#hours = options.hours === null ? null : parseHours(options.hours)
+    this.#heartbeat = new Heartbeat(options, this.#api)
     this.#watch = new UnmuxedWatch(options.clock, options.onAlarm)
     this.#pass = new UploadPass({
       source: options.source,
@@ -110,19 +114,29 @@ class UploadLoop {
     this.#woken.resolve()
   }
 
+  configure({ bandwidth, hours }: { bandwidth: number | null; hours: string | null }): void {
+    const parsed = hours === null ? null : parseHours(hours)
+    this.#pace.set(bandwidth)
+    this.#hours = parsed
+    this.wake()
+  }
+
   stop(): void {
     this.#stop.abort(new AppError('Cancelled', 'The agent is stopping.'))
   }
 
   status(): UploadStatusReport {
     const error = this.#error
+    const offset = this.#heartbeat.clockOffset
     const zh = error?.messageZh === undefined ? {} : { messageZh: error.messageZh }
     return {
       state: this.#state(),
       pending: this.#pending.segments,
       pendingBytes: this.#pending.bytes,
+      ...(this.#oldestFromMs === undefined ? {} : { oldestFromMs: this.#oldestFromMs }),
       lastSuccessMs: this.#lastSuccessMs,
-      skewMs: this.#options.client.skewMs,
+      skewMs: offset?.offsetMs ?? this.#options.client.skewMs,
+      ...(offset && { clock: offset }),
       setAside: this.#setAside,
       ...(error ? { error: { message: error.message, ...zh } } : {}),
     }
@@ -157,6 +171,7 @@ class UploadLoop {
     const limit = uploadBatchMax + this.#pass.asideCount + this.#recordingsAside.size
     const { segments, recordings, total } = await source.pendingUploads({ limit })
     this.#pending = total
+    this.#oldestFromMs = segments[0]?.from
     const link = { client, api: this.#api, source, pace: this.#pace }
     const aside = { aside: this.#recordingsAside, onSetAside: this.#onSetAside }
     let confirmed = await uploadRecordings({ ...link, ...aside }, recordings, signal)
@@ -206,10 +221,7 @@ class UploadLoop {
   }
 
   async #beat(): Promise<void> {
-    const { version, agentState, source } = this.#options
-    const upload = this.status()
-    const claims = await source.unfinishedClaims(unfinishedClaimsMax + 1)
-    await this.#api.heartbeat({ version, state: { ...agentState(), upload, claims } }, this.#stop.signal)
+    await this.#heartbeat.send(this.status(), this.#stop.signal)
     this.#succeeded(true)
   }
 

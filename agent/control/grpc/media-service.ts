@@ -33,7 +33,7 @@ export type MediaServiceOptions = {
   encoder: UnitEncoder
   clock: Clock
   /** From the arrival of a unit until it is with the connection. */
-  onHanded: (latencyMs: number) => void
+  onHanded: (latencyMs: number, stream: string) => void
   onFault: (error: unknown) => void
   keyFrameWaitMs?: number
 }
@@ -41,6 +41,8 @@ export type MediaServiceOptions = {
 export type GrpcFigures = {
   /** Open now. */
   streams: number
+  /** Wait in the queues of open streams, now. */
+  readonly queuedUnits: number
   /** Calls that were answered or refused, by status code. */
   calls: Record<number, number>
   /** Handed to connections. */
@@ -49,17 +51,24 @@ export type GrpcFigures = {
   ended: Record<StreamCallEnd, number>
 }
 
-/** `edgereel.v1.MediaService`: checks who asks and the form of the question; what is asked for is done by `Commands`. */
-export class MediaService {
-  readonly figures: GrpcFigures = {
+function figuresOf(open: ReadonlySet<StreamCall>): GrpcFigures {
+  return {
     streams: 0,
+    get queuedUnits() {
+      return [...open].reduce((sum, { queuedUnits }) => sum + queuedUnits, 0)
+    },
     calls: {},
     bytes: 0,
     droppedUnits: 0,
     ended: { ended: 0, cancelled: 0, stalled: 0, 'no-key-frame': 0, failed: 0, shutdown: 0 },
   }
-  readonly #options: MediaServiceOptions
+}
+
+/** `edgereel.v1.MediaService`: checks who asks and the form of the question; what is asked for is done by `Commands`. */
+export class MediaService {
   readonly #open = new Set<StreamCall>()
+  readonly figures: GrpcFigures = figuresOf(this.#open)
+  readonly #options: MediaServiceOptions
 
   constructor(options: MediaServiceOptions) {
     this.#options = options
@@ -136,7 +145,8 @@ export class MediaService {
     const { figures } = this
     const { encoder, clock, onHanded, keyFrameWaitMs, failing } = this.#options
     const sending = new StreamCall({
-      ...{ call, stream, track, encoder, clock, onHanded },
+      ...{ call, stream, track, encoder, clock },
+      onHanded: (ms) => onHanded(ms, stream.name),
       failure: failing?.(stream.name) ?? (() => undefined),
       ...(keyFrameWaitMs === undefined ? {} : { keyFrameWaitMs }),
       onBytes: (sizeBytes) => {

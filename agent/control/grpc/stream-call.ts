@@ -74,6 +74,10 @@ export class StreamCall {
     this.#waitForKeyFrame().catch(() => undefined) // It ended before.
   }
 
+  get queuedUnits(): number {
+    return this.#queue.length
+  }
+
   /** The agent stops. */
   shutdown(): void {
     this.#fail(

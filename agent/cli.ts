@@ -7,7 +7,9 @@ import { Command, CommanderError } from 'commander'
 import { AppError } from '../shared/error.ts'
 import { type GetOptions, get, type ListOptions, list, share, tasks } from './cli/archive.ts'
 import { listDeadLetters, redriveDeadLetter } from './cli/dead-letters.ts'
+import { type DeployOptions, deploy } from './cli/deploy.ts'
 import { type DoctorOptions, doctor } from './cli/doctor.ts'
+import { enroll } from './cli/enroll.ts'
 import { createOutput, type Output } from './cli/output.ts'
 import { rebuild } from './cli/rebuild.ts'
 import {
@@ -92,12 +94,35 @@ function addServices(): void {
         cloudArguments(resolve(dataDirectory(data)), await readConfig(config)),
       ),
   )
+  cloud.enablePositionalOptions() // `--data` behind `rebuild` is that command's own.
   client(
     cloud,
     'rebuild',
     'makes the catalogue again from the objects of the archive',
     '由存档中的对象重建目录',
   ).action(served(rebuild))
+  program
+    .command('enroll <address>')
+    .description(
+      inLanguage({
+        en: "makes this machine an agent of a cloud: 'URL#CODE'",
+        zh: "将本机注册为云端的采集端：'URL#注册码'",
+      }),
+    )
+    .option('--data <dir>', 'data directory (EDGEREEL_DATA)')
+    .option('--json', 'one JSON value on stdout')
+    .action((address: string, options: { data?: string; json?: boolean }) =>
+      enroll(createOutput(options.json ?? false), address, options),
+    )
+  program
+    .command('deploy')
+    .description(inLanguage({ en: 'what a deployment to AWS needs, and how', zh: '部署到 AWS 的条件与步骤' }))
+    .option('--arch <arch>', 'of the functions: arm64 or x86_64', 'arm64')
+    .option('--ffmpeg <file>', 'a static Linux FFmpeg of that architecture')
+    .option('--json', 'one JSON value on stdout')
+    .action(async (options: DeployOptions & { json?: boolean }) =>
+      process.exit(await deploy(createOutput(options.json ?? false), options)),
+    )
   service('doctor', 'looks at what this machine lacks', '检查本机缺少什么')
     .option('--fix', 'mend what can be mended')
     .option('--json', 'one JSON value on stdout')
@@ -157,8 +182,14 @@ function addAgentCommands(): void {
   client(program, 'status', 'disk, upload, health', '磁盘、上传、健康状态').action(served(status))
   const token = program.command('token').description(inLanguage({ en: 'who may do what', zh: '访问权限' }))
   client(token, 'create <name>', 'a new token, shown once', '新令牌，仅显示一次')
-    .requiredOption('--role <role>', 'viewer, publisher, operator or admin')
+    .option('--role <role>', 'viewer, publisher, operator or admin')
     .option('--stream <name>', 'good for this stream only')
+    .option(
+      '--enroll',
+      'a line that makes another machine the agent <name> of this cloud, once, within 15 minutes',
+    )
+    .option('--aws', 'the first admin of a stack on AWS, by your own AWS credentials')
+    .option('--table <name>', 'with --aws: the table of the stack, instead of cdk-outputs.json')
     .action(served(createToken))
   client(program, 'link <stream>', 'addresses that open a stream for a while', '在一段时间内打开流的地址')
     .option('--publish', 'to send it; else to watch it')

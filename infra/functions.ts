@@ -43,7 +43,7 @@ export const prefixes: Record<
   QueueName | 'api' | 'expire',
   { read: string[]; write: string[]; remove: string[] }
 > = {
-  mux: { read: ['raw/'], write: ['media/'], remove: [] },
+  mux: { read: ['raw/', 'media/'], write: ['media/'], remove: [] },
   thumbnail: { read: ['media/'], write: ['media/'], remove: [] },
   export: { read: ['raw/', 'media/', 'exports/'], write: ['exports/'], remove: [] },
   beatsync: { read: ['uploads/', 'results/'], write: ['results/'], remove: [] },

@@ -88,6 +88,15 @@ export const viewersMax = 5000 // Sockets of one process, below the usual 8192 d
 export const keyFrameWaitMs = 10_000 // The longest key frame interval in common use.
 export const flvTimeMsMax = 2 ** 31 - 60_000 // Players read FLV times as signed 32 bits; viewers leave a minute before.
 
+export const audioChildrenMax = 128 // FFmpeg children that make AAC of a stream's sound: 0.7 % of a core and 11 MB each.
+export const audioLingerMs = 10_000 // One that nobody listens to any more: who reloads a page finds it running.
+export const audioChildBackoffBaseMs = 500 // Full jitter between 0 and this at the first failure: viewers hear silence meanwhile.
+export const audioChildBackoffMaxMs = 30_000 // One that always fails costs a start of 60 ms in half a minute.
+export const audioChildStableMs = 10_000 // One that ran so long was good: the next failure is a first one.
+export const audioChildStallMs = 5000 // Sound that went in so long ago and did not come out: it stands still.
+export const audioChildBacklogBytesMax = 256 * KiB // Waits for a child: a whole GOP cache of G.711, 30 s.
+export const audioKeptFramesMax = 2048 // Of the newest GOP, for who joins: 30 s (the GOP cache) of 64 frames a second.
+
 // --- RTMP
 export const rtmpMessageBytesMax = 10 * MiB // RELIABILITY.md C4: of one message, and of all unfinished ones of a connection.
 export const rtmpPartialMessagesMax = 8 // Unfinished at once (RELIABILITY.md C4): encoders interleave picture, sound and data.

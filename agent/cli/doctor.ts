@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { findFfmpeg } from '../../shared/node/find-ffmpeg.ts'
 import { dataDirectory, readConfig } from '../config.ts'
+import { readEnrolment } from '../enrolment.ts'
 import { type Output, print, sizeText } from './output.ts'
 import { inLanguage, type Words } from './words.ts'
 
@@ -187,7 +188,7 @@ async function checkSocketBuffer(): Promise<Finding> {
 async function checkConfig(path: string | undefined, data: string): Promise<Finding[]> {
   const findings: Finding[] = []
   try {
-    const config = await readConfig(path)
+    const config = await readConfig(path, await readEnrolment(data))
     findings.push(ok('config', { en: path ?? 'defaults', zh: path ?? '默认值' }))
     if (config.phones.allowWithoutToken !== false) {
       const who = Array.isArray(config.phones.allowWithoutToken)

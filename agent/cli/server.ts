@@ -27,7 +27,8 @@ export async function findServer(options: ServerOptions): Promise<Server> {
   return serverAt(base, token ? { authorization: `Bearer ${token}` } : {})
 }
 
-function serverAt(base: URL, headers: Record<string, string>): Server {
+/** A server at a given address. */
+export function serverAt(base: URL, headers: Record<string, string>): Server {
   return {
     base,
     call: (method, path, body) => call(base, headers, method, path, body),

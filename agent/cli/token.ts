@@ -1,15 +1,40 @@
 import type { AgentStats, LinkCreated, TokenInfo } from '../../shared/contract/agent-api.ts'
+import type { CloudToken } from '../../shared/contract/agents-api.ts'
+import { AppError } from '../../shared/error.ts'
+import { createEnrolment } from './enroll.ts'
+import { type FirstTokenOptions, firstToken } from './first-token.ts'
 import { type Output, print, table, timeText } from './output.ts'
 import type { Server } from './server.ts'
-import { inLanguage } from './words.ts'
+import { failure, inLanguage } from './words.ts'
 
-export async function createToken(
-  server: Server,
-  output: Output,
-  name: string,
-  options: { role: string; stream?: string },
-) {
-  const answer = await server.call<TokenInfo & { token: string }>('POST', '/agent/v1/tokens', {
+/** The agent's tokens open its doors; where there is only a cloud (`--api`), its own are meant. */
+const places = ['/agent/v1/tokens', '/v1/tokens']
+
+/** Asks the first of the places that is there. */
+async function ask<Answer>(server: Server, method: string, path = '', body?: unknown): Promise<Answer> {
+  const [first = '', second = ''] = places
+  try {
+    return await server.call<Answer>(method, first + path, body)
+  } catch (cause) {
+    if (AppError.from(cause).kind !== 'NotFound') throw cause
+    return await server.call<Answer>(method, second + path, body)
+  }
+}
+
+export type CreateOptions = FirstTokenOptions & { role?: string; stream?: string; enroll?: boolean }
+
+/** `edgereel token create NAME --role R | --enroll | --aws`. */
+export async function createToken(server: Server, output: Output, name: string, options: CreateOptions) {
+  if (options.aws) return await firstToken(output, name, options)
+  if (options.enroll) return await createEnrolment(server, output, name)
+  if (options.role === undefined) {
+    throw failure('InvalidArgument', {
+      en: 'say what the token is for: --role viewer, publisher, operator or admin, or --enroll for another machine',
+      zh: '请说明令牌用途：--role viewer、publisher、operator 或 admin，或用 --enroll 注册另一台机器',
+    })
+  }
+  type Made = (TokenInfo | CloudToken) & { token: string }
+  const answer = await ask<Made>(server, 'POST', '', {
     name,
     role: options.role,
     ...(options.stream === undefined ? {} : { stream: options.stream }),
@@ -23,18 +48,18 @@ export async function createToken(
 }
 
 export async function listTokens(server: Server, output: Output) {
-  const answer = await server.call<{ tokens: TokenInfo[] }>('GET', '/agent/v1/tokens')
+  const answer = await ask<{ tokens: (TokenInfo | CloudToken)[] }>(server, 'GET')
   const head = inLanguage({
     en: 'id name role stream created last-used',
     zh: '编号 名称 角色 流 创建 最近使用',
   }).split(' ')
-  const row = (t: TokenInfo) => [
+  const row = (t: TokenInfo | CloudToken) => [
     t.id,
     t.name,
     t.role,
     t.stream ?? '*',
     timeText(t.createdAt),
-    t.lastUsedAt ? timeText(t.lastUsedAt) : '-',
+    'lastUsedAt' in t && t.lastUsedAt ? timeText(t.lastUsedAt) : '-',
   ]
   print(output, answer, () => table(head, answer.tokens.map(row)))
 }
@@ -66,6 +91,6 @@ export async function createLink(
 }
 
 export async function revokeToken(server: Server, output: Output, id: string) {
-  await server.call('DELETE', `/agent/v1/tokens/${encodeURIComponent(id)}`)
+  await ask(server, 'DELETE', `/${encodeURIComponent(id)}`)
   print(output, { id, revoked: true }, () => inLanguage({ en: `${id} revoked`, zh: `${id} 已撤销` }))
 }

@@ -20,7 +20,8 @@ export type Shortage = { words: string }
  * policy is to overwrite, the oldest of the rest with an alarm. Each that was not in the store is a gap.
  */
 export class Quota {
-  readonly quotaBytes: number
+  quotaBytes: number
+  whenFull: 'overwrite' | 'stop'
   usedBytes: number
   segments: number
   /** Streams whose segments are all wanted in the store. */
@@ -30,7 +31,6 @@ export class Quota {
   readonly #fs: RingFs
   readonly #layout: Layout
   readonly #db: RingDb
-  readonly #whenFull: 'overwrite' | 'stop'
   readonly #onLost: (stream: string, gap: Gap) => void
 
   constructor(options: {
@@ -45,7 +45,7 @@ export class Quota {
     this.#layout = options.layout
     this.#db = options.db
     this.quotaBytes = options.quotaBytes
-    this.#whenFull = options.whenFull
+    this.whenFull = options.whenFull
     this.#onLost = options.onLost
     const usage = options.db.usage()
     this.usedBytes = usage.bytes
@@ -87,7 +87,7 @@ export class Quota {
       this.#recycle(easy)
       return true
     }
-    const forced = force && this.#whenFull === 'overwrite' ? db.toRecycle('any', []) : undefined
+    const forced = force && this.whenFull === 'overwrite' ? db.toRecycle('any', []) : undefined
     if (!forced) return false
     this.overwritten += 1
     this.#recycle(forced)

@@ -128,6 +128,10 @@ export class RingProxy implements Ring {
     return await this.#call('recording', id)
   }
 
+  async configure(limits: { quotaBytes: number; whenFull: 'overwrite' | 'stop' }): Promise<void> {
+    await this.#call('configure', limits)
+  }
+
   async unfinishedClaims(limit: number): Promise<UnfinishedClaim[]> {
     return await this.#call('unfinishedClaims', limit)
   }

@@ -79,6 +79,12 @@ export class StorageCalls {
     this.#quota.keep = this.#streamsThat('always')
   }
 
+  /** From the next write on: less room is made as it is needed, not at once. */
+  configure({ quotaBytes, whenFull }: { quotaBytes: number; whenFull: 'overwrite' | 'stop' }): void {
+    this.#quota.quotaBytes = quotaBytes
+    this.#quota.whenFull = whenFull
+  }
+
   unfinishedClaims(limit: number): UnfinishedClaim[] {
     return this.#claims.unfinished(limit)
   }

@@ -156,6 +156,8 @@ export type Ring = AsyncDisposable & {
   markUploaded(done: { segments?: SegmentKey[]; recordings?: { id: string; rev: number }[] }): Promise<void>
   /** What the start found: segments that were open, unknown to the index, or no segments at all. */
   readonly recovery: Recovery
+  /** Another quota or policy, from now on. */
+  configure(limits: { quotaBytes: number; whenFull: 'overwrite' | 'stop' }): Promise<void>
   setStreamPolicy(stream: string, policy: { upload: 'recordings' | 'always' | 'never' }): void
   stats(): RingStats
   onSealed(listener: (manifest: Manifest) => void): Unsubscribe

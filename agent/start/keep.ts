@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { instanceHeader } from '../../shared/contract/agents-api.ts'
 import { socketPath } from '../../shared/node/socket-path.ts'
 import { version } from '../../shared/version.ts'
 import { agentName } from '../agent-name.ts'
 import { openAgentFile } from '../control/agent-file.ts'
 import { createHooks, type Hooks } from '../control/hooks.ts'
+import { machineInstance } from '../machine-instance.ts'
 import { Recorders } from '../record/recorders.ts'
 import { Recordings, type RecordingsOptions } from '../record/recordings.ts'
 import { openRing } from '../ring/ring.ts'
@@ -12,6 +14,7 @@ import type { Ring } from '../ring/types.ts'
 import { tell } from '../tell.ts'
 import { createCloudClient } from '../upload/cloud-client.ts'
 import { startUploader, type Uploader, type UploaderOptions } from '../upload/uploader.ts'
+import { Wanted } from '../wanted.ts'
 import type { AgentOptions } from './options.ts'
 
 export type Kept = Awaited<ReturnType<typeof startKeeping>>
@@ -31,7 +34,9 @@ export async function startKeeping(stack: AsyncDisposableStack, options: AgentOp
     (text) => text.trim(),
     () => undefined,
   )
-  const uploader = stack.use(startUploader(uploaderOptions(options, { ring, name, internalToken })))
+  const wanted = new Wanted({ file, config })
+  const parts = { ring, name, internalToken, wanted, instance: await machineInstance(data) }
+  const uploader = stack.use(startUploader(uploaderOptions(options, parts)))
   const agent = { uuid, name }
   const hooks = stack.use(createHooks({ config: config.hooks, agent, clock, onFailed: say.hook }))
   const recorders = stack.use(
@@ -52,7 +57,7 @@ export async function startKeeping(stack: AsyncDisposableStack, options: AgentOp
   )
   stack.adopt(ring.onLost(say.gap), (stop) => stop())
   stack.adopt(ring.onAlarm(say.alarm), (stop) => stop())
-  return { file, name, ring, internalToken, uploader, recorders, recordings, hooks }
+  return { file, name, ring, internalToken, uploader, wanted, recorders, recordings, hooks }
 }
 
 /** A closed recording goes up at once, as a sealed segment does, and hooks are told. */
@@ -70,11 +75,17 @@ function telling(ring: Ring, uploader: Uploader, hooks: Hooks): RecordingsOption
   }
 }
 
-type UploadParts = { ring: Ring; name: string; internalToken: string | undefined }
+type UploadParts = {
+  ring: Ring
+  name: string
+  internalToken: string | undefined
+  wanted: Wanted
+  instance: string
+}
 
 function uploaderOptions(
   { data, config, clock, log }: AgentOptions,
-  { ring, name, internalToken }: UploadParts,
+  { ring, name, internalToken, wanted, instance }: UploadParts,
 ): UploaderOptions {
   const { api, token, bandwidth, hours } = config.cloud
   const local = {
@@ -82,7 +93,7 @@ function uploaderOptions(
     'x-edgereel-role': 'device',
     'x-edgereel-subject': name,
   }
-  const remote = { authorization: `Bearer ${token ?? ''}` }
+  const remote = { authorization: `Bearer ${token ?? ''}`, [instanceHeader]: instance }
   return {
     source: ring,
     client: createCloudClient({
@@ -96,6 +107,7 @@ function uploaderOptions(
     hours,
     version,
     agentState: () => ({ ring: ring.stats() }),
+    wanted,
     onAlarm: tell(log).upload,
   }
 }

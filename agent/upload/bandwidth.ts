@@ -2,30 +2,46 @@ import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 
 /** Waits until so many bytes may go out. One for all uploads of an agent: they share the line. */
-export type Pace = { take(bytes: number, signal: AbortSignal): Promise<void>; readonly chunkBytes: number }
+export type Pace = {
+  take(bytes: number, signal: AbortSignal): Promise<void>
+  readonly chunkBytes: number
+  /** Another cap, from the next piece on. */
+  set(bytesPerS: number | null): void
+}
 
 const chunkBytesMax = 256 * 1024 // One message of the storage worker.
 const bytesPerSMin = 1000 // Below, a segment of 16 MB takes five hours: a mistake of units.
 
 /** `bytesPerS` null: no cap. */
 export function createPace(bytesPerS: number | null, clock: Clock): Pace {
-  if (bytesPerS === null) return { take: async () => {}, chunkBytes: chunkBytesMax }
-  if (bytesPerS < bytesPerSMin) {
+  let rate = checkRate(bytesPerS)
+  let freeAtMs = clock.monotonicMs()
+  return {
+    get chunkBytes() {
+      // A slow line still sends something every second: the idle timer stays quiet.
+      return rate === null ? chunkBytesMax : Math.min(chunkBytesMax, Math.ceil(rate))
+    },
+    set(next) {
+      rate = checkRate(next)
+      freeAtMs = clock.monotonicMs()
+    },
+    async take(bytes, signal) {
+      if (rate === null) return
+      const nowMs = clock.monotonicMs()
+      const startMs = Math.max(freeAtMs, nowMs)
+      freeAtMs = startMs + (bytes / rate) * 1000
+      if (startMs > nowMs) await clock.sleep(startMs - nowMs, signal)
+    },
+  }
+}
+
+function checkRate(bytesPerS: number | null): number | null {
+  if (bytesPerS !== null && bytesPerS < bytesPerSMin) {
     throw new AppError('InvalidArgument', `cloud.bandwidth: ${bytesPerS} bytes/s is too little; write 1MB.`, {
       zh: `cloud.bandwidth：每秒 ${bytesPerS} 字节过小，例如 1MB。`,
     })
   }
-  let freeAtMs = clock.monotonicMs()
-  return {
-    // A slow line still sends something every second: the idle timer stays quiet.
-    chunkBytes: Math.min(chunkBytesMax, Math.ceil(bytesPerS)),
-    async take(bytes, signal) {
-      const nowMs = clock.monotonicMs()
-      const startMs = Math.max(freeAtMs, nowMs)
-      freeAtMs = startMs + (bytes / bytesPerS) * 1000
-      if (startMs > nowMs) await clock.sleep(startMs - nowMs, signal)
-    },
-  }
+  return bytesPerS
 }
 
 export type Hours = { fromMinute: number; toMinute: number }

@@ -12,6 +12,7 @@ import { recordingRoutes } from './routes/recordings.ts'
 import { segmentRoutes } from './routes/segments.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { uploadRoutes } from './routes/upload.ts'
 
 export type ApiOptions = ApiPorts & {
@@ -34,6 +35,7 @@ export function createApi(options: ApiOptions): Api {
     ...rebuildRoutes(options),
     ...taskRoutes(options),
     ...agentRoutes(options),
+    ...tokenRoutes(options),
     ...uploadRoutes(options),
     ...healthRoutes(options),
   ]

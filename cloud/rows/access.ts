@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { reportedConfig, versionedConfig } from '../../shared/contract/agents-api.ts'
 import { AppError } from '../../shared/error.ts'
 import type { Catalogue, Row } from '../ports.ts'
 import { changeRow } from './change-row.ts'
@@ -57,27 +58,38 @@ export async function listTokens(catalogue: Catalogue): Promise<TokenRow[]> {
   return (await listed(catalogue, 'TOK')).map((row) => tokenRow.parse(row))
 }
 
-/** All tokens of that name. Returns how many. */
-export async function revokeTokens(catalogue: Catalogue, name: string, nowMs: number): Promise<number> {
-  const tokens = (await listTokens(catalogue)).filter((token) => token.name === name && !token.revokedAt)
+/** All that are good and of which this holds. Returns how many. */
+export async function revokeTokens(
+  catalogue: Catalogue,
+  which: (token: TokenRow) => boolean,
+  nowMs: number,
+): Promise<number> {
+  const tokens = (await listTokens(catalogue)).filter(
+    (token) => token.revokedAt === undefined && which(token),
+  )
   for (const { pk, sk } of tokens) {
     await changeRow(catalogue, { pk, sk }, (row) => row && { ...row, revokedAt: nowMs })
   }
   return tokens.length
 }
 
-/** pk `A#<agent>`, sk `META`. `state` is what the heartbeat brought, `desired` what it is answered. */
+/** pk `A#<agent>`, sk `META`. `state` is what the heartbeat brought, `wanted` what it is answered. */
 export const agentRow = z.looseObject({
   pk: z.string(),
   sk: z.string(),
   version: z.number().int(),
   agent: z.string(),
-  /** The data directory's own number: two machines with one name are told apart by it. */
-  uuid: z.string().optional(),
   enrolledAt: z.number(),
   seenAt: z.number().optional(),
   state: z.unknown().optional(),
-  desired: z.unknown().optional(),
+  clock: z.object({ offsetMs: z.number(), boundMs: z.number() }).optional(),
+  wanted: versionedConfig.optional(),
+  reported: reportedConfig.optional(),
+  /** The machine that is this agent now (agent-lease.ts). */
+  lease: z.object({ instance: z.string(), until: z.number(), since: z.number() }).optional(),
+  /** Another machine that would be this agent. */
+  twin: z.object({ instance: z.string(), seenAt: z.number() }).optional(),
+  revokedAt: z.number().optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
 

@@ -178,16 +178,6 @@ export const tasksQuery = z.strictObject({
 })
 export const tasksPage = z.object({ tasks: z.array(task), cursor: cursor.optional() })
 
-export const agentItem = z.object({
-  name,
-  version: z.string().optional(),
-  lastSeen: ms,
-  online: z.boolean(),
-  state: z.record(z.string(), z.unknown()),
-})
-export type AgentItem = z.infer<typeof agentItem>
-export const agentsPage = z.object({ agents: z.array(agentItem), cursor: cursor.optional() })
-
 export const health = z.object({
   status: z.enum(['ok', 'degraded']),
   queues: z.record(z.string(), z.object({ waiting: z.number(), inFlight: z.number(), dead: z.number() })),

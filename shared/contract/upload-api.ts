@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { uploadBatchMax } from '../limits.ts'
+import { reportedConfig, versionedConfig } from './agents-api.ts'
 import { name, segmentFiles } from './segment.ts'
 
 /** Bodies of the cloud API's part for agents (CONTRACT.md, Cloud API, "For agents"). The agent is the token's. */
@@ -63,9 +64,14 @@ export const heartbeatRequest = z.object({
   version: z.string().max(64),
   /** Of the agent: streams, disk, upload. Kept as it is, at most 64 kB. */
   state: z.record(z.string(), z.unknown()),
+  /** The cloud's clock minus the agent's, from the round trip of the last heartbeat. */
+  clock: z.object({ offsetMs: z.number(), boundMs: z.number().min(0) }).optional(),
+  /** What became of the configuration that was wanted last. */
+  config: reportedConfig.optional(),
 })
 export type Heartbeat = z.infer<typeof heartbeatRequest>
 export const heartbeatResponse = z.object({
   nowMs: z.number(),
-  config: z.record(z.string(), z.unknown()).optional(),
+  /** Wanted by the cloud; absent while nobody has set anything. An older agent passes over what it does not know. */
+  config: versionedConfig.optional(),
 })

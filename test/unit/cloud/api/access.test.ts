@@ -82,6 +82,7 @@ test('only these need no token', () => {
       `GET ${share}/segments/cam/1772366400000-000001.mp4`,
       `GET ${share}/thumbnail`,
       'GET /v1/health',
+      'POST /v1/agents/enroll',
     ].sort(),
   )
 })

@@ -93,7 +93,7 @@ test('tokens and shares: found by hash, gone when revoked or expired', async () 
   expect(await findToken(catalogue, 'a', 99)).toMatchObject({ name: 'door' })
   expect(await findToken(catalogue, 'a', 100)).toBeUndefined()
   expect(await findToken(catalogue, 'b', 0)).toBeUndefined()
-  expect(await revokeTokens(catalogue, 'door', 50)).toBe(1)
+  expect(await revokeTokens(catalogue, ({ name }) => name === 'door', 50)).toBe(1)
   expect(await findToken(catalogue, 'a', 0)).toBeUndefined()
   expect(await listTokens(catalogue)).toHaveLength(1)
 

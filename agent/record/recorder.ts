@@ -1,6 +1,7 @@
 import type { Gap, Manifest } from '../../shared/contract/segment.ts'
 import { audioOnlyAfterMs, audioWaitUnitsMax } from '../../shared/limits.ts'
 import type { AccessUnit, AudioConfig, SourceGap, VideoConfig } from '../../shared/media/access-unit.ts'
+import type { WallOffset } from '../../shared/media/clock-offset.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { StreamSink } from '../hub/stream.ts'
 import type { Ring, SegmentWriter } from '../ring/types.ts'
@@ -127,6 +128,13 @@ export class StreamRecorder implements StreamSink {
     this.#wall.observeRtt(rttMs)
   }
 
+  /** From the next segment on, for a source of which the wall times are known; `undefined`: by arrival again. */
+  setWallOffset(offset: WallOffset | undefined): void {
+    this.#flushWaiting()
+    this.#seal('wall offset')
+    this.#wall.give(offset)
+  }
+
   write(unit: AccessUnit): void {
     if (!this.#options.ring.records(unit.config)) return
     this.#gop.push(unit)
@@ -176,14 +184,14 @@ export class StreamRecorder implements StreamSink {
    */
   async flushAt(wallMs: number): Promise<void> {
     if (this.#open) await this.#flushes.wait(wallMs, () => this.#cutNow())
-    await this.#sealed()
+    await Promise.all(this.#seals)
   }
 
   /** The same, for a source that gives nothing any more: cuts at once. */
   async flushNow(): Promise<void> {
     this.#flushWaiting()
     this.#cutNow()
-    await this.#sealed()
+    await Promise.all(this.#seals)
   }
 
   get #wanted(): boolean {
@@ -387,9 +395,5 @@ export class StreamRecorder implements StreamSink {
       cause: writer.failure?.cause ?? 'disk-error',
       units,
     })
-  }
-
-  async #sealed(): Promise<void> {
-    await Promise.all(this.#seals)
   }
 }

@@ -11,9 +11,15 @@ export class WallEstimate {
   readonly #now = new ClockOffset()
   #before: WallOffset | undefined
   #observed = false
+  #given: WallOffset | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** The source knows when its pictures were taken, and it was not now: what it plays was recorded before. */
+  give(offset: WallOffset | undefined): void {
+    this.#given = offset
   }
 
   observe(unit: AccessUnit): void {
@@ -40,6 +46,7 @@ export class WallEstimate {
   }
 
   result(): WallOffset {
+    if (this.#given) return this.#given
     const now = this.#now.result()
     const before = this.#before
     if (!before) return now

@@ -321,3 +321,21 @@ test('whatever happens, each accepted unit is written once or counted in a gap',
     { numRuns: 300 },
   )
 })
+
+test('a source that knows when its pictures were taken: segments bear that time, each run its own', async () => {
+  const { ring, recorder, picture, write, startMs } = rig({ segmentMs: 2500 })
+  const taken = startMs - 86_400_000
+  recorder.setWallOffset({ wallOffsetMs: taken - startMs, wallBoundMs: 10_000 })
+  for (let n = 0; n < 40; n += 1) write(picture(n))
+  recorder.setWallOffset({ wallOffsetMs: taken - startMs + 600_000, wallBoundMs: 10_000 })
+  for (let n = 40; n < 50; n += 1) write(picture(n, { epoch: 1 }))
+  recorder.end('over')
+  await recorder.flushNow()
+  expect(ring.segments.map(({ units }) => units.length)).toEqual([30, 10, 10])
+  expect(ring.segments.map(({ end }) => [end?.wallOffsetMs, end?.wallBoundMs])).toEqual([
+    [taken - startMs, 10_000],
+    [taken - startMs, 10_000],
+    [taken - startMs + 600_000, 10_000],
+  ])
+  expect(recorder.stats).toMatchObject({ accepted: 50, written: 50, lost: 0 })
+})

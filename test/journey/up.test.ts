@@ -55,6 +55,8 @@ test('a take from the first picture to the file on the disk, by the commands of 
   expect((await edgereel(['share', id, ...at])).stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/s\/\S{20,}\n/)
   expect((await edgereel(['status', '--json', ...at])).code).toBe(0)
   expect((await edgereel(['dlq', 'ls', '--json', ...at])).stdout).toBe('{"deadLetters":[]}\n')
+  const rebuilt = JSON.parse((await edgereel(['cloud', 'rebuild', '--json', ...at])).stdout)
+  expect(rebuilt).toEqual({ segments: 0, muxing: 0, recordings: 0, exports: 0, failed: [] }) // All is there.
   const unknown = await edgereel(['dlq', 'redrive', 'mux', 'no-such-message', ...at])
   expect([unknown.code, unknown.stderr.startsWith('edgereel: ')]).toEqual([1, true])
 })

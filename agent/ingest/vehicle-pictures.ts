@@ -21,8 +21,17 @@ import type { Held, Jt1078Piece } from '../protocol/jt1078-lane.ts'
 
 export type PictureRefusal = 'bad-picture' | 'no-parameter-sets' | 'unknown-codec'
 
+/** What is known to be missing before a picture. */
+export type PictureLoss = {
+  /** The packets' numbers say so, or parts were missing. */
+  isLossy: boolean
+  /** Pictures that could not be read. */
+  missed: number
+}
+
 export type VehiclePicture = {
   picture: ParsedPicture
+  loss: PictureLoss
   timestampMs: Jt1078Packet['timestampMs']
   arrivalMs: number
 }
@@ -33,6 +42,7 @@ type Group = {
   nalUnits: Uint8Array[]
   bytes: number
   hasSlice: boolean
+  loss: PictureLoss
   marker: boolean
   damaged: boolean
   arrivalMs: number
@@ -54,10 +64,22 @@ export class VehiclePictures {
   /** The timestamp of the picture that was given out without having seen the next. */
   #early: { timestampMs: Jt1078Packet['timestampMs'] } | undefined
   #isPatient = false
+  /** What is missing since the last piece. */
+  #loss = noLoss()
 
   constructor(held: Held, onRefused: (reason: PictureRefusal) => void) {
     this.#held = held
     this.#onRefused = onRefused
+  }
+
+  /** Packets are missing before the next piece. */
+  lost(): void {
+    this.#loss.isLossy = true
+  }
+
+  /** A piece could not be put together. */
+  missed(): void {
+    this.#loss.missed += 1
   }
 
   push(piece: Jt1078Piece): VehiclePicture[] {
@@ -84,9 +106,13 @@ export class VehiclePictures {
     return this.#flush()
   }
 
-  /** Nothing follows. */
+  /** Nothing follows. What is missing behind the last picture stays with `loss`. */
   end(): VehiclePicture[] {
     return this.#flush()
+  }
+
+  get loss(): PictureLoss {
+    return this.#loss
   }
 
   #add(codec: NalCodec, piece: Jt1078Piece, nalUnits: readonly Uint8Array[]): void {
@@ -97,10 +123,12 @@ export class VehiclePictures {
     if (isRest) this.#isPatient = true
     if (slice) this.#early = undefined
     this.#group ??= {
-      ...{ codec, timestampMs, nalUnits: [], bytes: 0, hasSlice: false },
+      ...{ codec, timestampMs, nalUnits: [], bytes: 0, hasSlice: false, loss: noLoss() },
       ...{ marker, damaged: false, arrivalMs },
     }
     const group = this.#group
+    group.loss = sum(group.loss, this.#loss)
+    this.#loss = noLoss()
     group.nalUnits.push(...nalUnits)
     group.bytes += bytes.length
     this.#held.bytes += bytes.length
@@ -115,11 +143,14 @@ export class VehiclePictures {
     if (!group) return []
     this.#group = undefined
     this.#held.bytes -= group.bytes
-    const { codec, nalUnits, damaged, timestampMs, arrivalMs } = group
+    const { codec, nalUnits, damaged, timestampMs, arrivalMs, loss } = group
     try {
       const picture = this.#parserOf(codec).parseNalUnits(nalUnits, damaged)
-      return picture ? [{ picture, timestampMs, arrivalMs }] : []
+      if (picture) return [{ picture, loss, timestampMs, arrivalMs }]
+      this.#loss = sum(loss, this.#loss)
+      return []
     } catch (cause) {
+      this.#loss = sum(loss, this.#loss)
       return this.#refuse(
         AppError.from(cause).kind === 'FailedPrecondition' ? 'no-parameter-sets' : 'bad-picture',
       )
@@ -132,9 +163,19 @@ export class VehiclePictures {
   }
 
   #refuse(reason: PictureRefusal): VehiclePicture[] {
+    // Before its parameter sets a picture is not lost: it can begin nothing.
+    if (reason === 'bad-picture') this.#loss.missed += 1
     this.#onRefused(reason)
     return []
   }
+}
+
+function noLoss(): PictureLoss {
+  return { isLossy: false, missed: 0 }
+}
+
+function sum(a: PictureLoss, b: PictureLoss): PictureLoss {
+  return { isLossy: a.isLossy || b.isLossy, missed: a.missed + b.missed }
 }
 
 function codecOf(payloadType: number): NalCodec | undefined {

@@ -6,7 +6,12 @@ import { type Held, Jt1078Lane, type Jt1078Piece, type LaneRefusal } from '../pr
 import { type ConnectionSequence, Jt1078Sequence } from '../protocol/jt1078-sequence.ts'
 import type { Moment } from './flv-units.ts'
 import { VehicleClock, type VehicleTime } from './vehicle-clock.ts'
-import { type PictureRefusal, type VehiclePicture, VehiclePictures } from './vehicle-pictures.ts'
+import {
+  type PictureLoss,
+  type PictureRefusal,
+  type VehiclePicture,
+  VehiclePictures,
+} from './vehicle-pictures.ts'
 import { type SoundRefusal, VehicleSound, type VehicleSoundFrames } from './vehicle-sound.ts'
 
 export type VehicleRefusal = LaneRefusal | PictureRefusal | SoundRefusal
@@ -47,21 +52,22 @@ export class VehicleUnits {
   #frames: { config: AccessUnit['config']; clock: AudioClock } | undefined
   /** Timeline ms of the newest picture and sound. */
   readonly #newest: { video?: number; audio?: number } = {}
-  #isLossy = false
-  #missed = 0
+  /** Packets are missing since the last sound: told of where there are no pictures. */
+  #isSoundLossy = false
 
   constructor({ now, nextEpoch, sequence, held, output }: VehicleUnitsOptions) {
     this.#output = output
     this.#sequence = new Jt1078Sequence(sequence)
     this.#clock = new VehicleClock(now, nextEpoch)
-    const refused = (reason: VehicleRefusal) => this.#refused(reason)
-    this.#lanes = [
-      new Jt1078Lane(held, refused),
-      new Jt1078Lane(held, refused),
-      new Jt1078Lane(held, refused),
-    ]
+    const refused = (reason: VehicleRefusal) => output.refused(reason)
     this.#pictures = new VehiclePictures(held, refused)
-    this.#sound = new VehicleSound((reason) => output.refused(reason))
+    this.#sound = new VehicleSound(refused)
+    const pictures = new Jt1078Lane(held, (reason) => {
+      if (reason === 'part-without-first') this.#lost()
+      else if (reason === 'too-large') this.#pictures.missed()
+      refused(reason)
+    })
+    this.#lanes = [pictures, new Jt1078Lane(held, refused), new Jt1078Lane(held, refused)]
   }
 
   /** Timeline ms of the newest unit. */
@@ -75,7 +81,7 @@ export class VehicleUnits {
     const lane = laneOf(packet)
     const missing = this.#sequence.next(packet.sequence, lane)
     if (missing > 0) {
-      this.#isLossy = true
+      this.#lost()
       this.#output.lost(missing)
     }
     for (const piece of this.#lanes[lane].push(packet, arrivalMs, missing > 0)) this.#piece(piece)
@@ -92,18 +98,20 @@ export class VehicleUnits {
     for (const lane of this.#lanes) for (const piece of lane.end()) this.#piece(piece)
     for (const picture of this.#pictures.end()) this.#picture(picture)
     for (const frames of this.#sound.end()) this.#soundFrames(frames)
-    if (this.lastPtsMs !== undefined) this.#tellGap(this.lastPtsMs)
+    const { video, audio } = this.#newest
+    if (video !== undefined) this.#tellGap(video, this.#pictures.loss)
+    else if (audio !== undefined) this.#tellGap(audio, { isLossy: this.#isSoundLossy, missed: 0 })
   }
 
   #piece(piece: Jt1078Piece): void {
-    if (piece.damaged) this.#isLossy = true
+    if (piece.damaged) this.#lost()
     if (piece.dataType === dataTypes.transparent) this.#output.data(piece.bytes, piece.payloadType)
     else if (piece.dataType === dataTypes.audio) {
       for (const frames of this.#sound.push(piece)) this.#soundFrames(frames)
     } else for (const picture of this.#pictures.push(piece)) this.#picture(picture)
   }
 
-  #picture({ picture: parsed, timestampMs, arrivalMs }: VehiclePicture): void {
+  #picture({ picture: parsed, loss, timestampMs, arrivalMs }: VehiclePicture): void {
     const { damaged, ...picture } = parsed
     const time = this.#clock.picture(timestampMs, arrivalMs)
     const depth = picture.config.reorderDepth
@@ -112,7 +120,7 @@ export class VehicleUnits {
       this.#frames?.clock.restart()
     } else this.#decodeTimes.deepen(depth)
     const { dtsMs, ptsMs } = this.#decodeTimes.next(time.ptsMs)
-    this.#tellGap(ptsMs)
+    this.#tellGap(ptsMs, loss)
     const hurt = damaged ? { damaged: true } : {}
     this.#unit({ track: 'video', ...picture, dtsMs, ptsMs, arrivalMs, ...about(time), ...hurt })
   }
@@ -122,7 +130,10 @@ export class VehicleUnits {
     const { clock } = this.#frames
     const time = this.#clock.sound(timestampMs, arrivalMs)
     if (time.epochStarted) clock.restart()
-    if (this.#newest.video === undefined) this.#tellGap(time.ptsMs)
+    if (this.#newest.video === undefined) {
+      this.#tellGap(time.ptsMs, { isLossy: this.#isSoundLossy, missed: 0 })
+      this.#isSoundLossy = false
+    }
     for (const [at, frame] of frames.entries()) {
       const stampMs = time.ptsMs + Math.round((at * config.frameSamples * 1000) / config.sampleRate)
       const { ptsMs } = clock.next(stampMs)
@@ -138,10 +149,7 @@ export class VehicleUnits {
     this.#output.unit(unit)
   }
 
-  #tellGap(toMs: number): void {
-    const [isLossy, units] = [this.#isLossy, this.#missed]
-    this.#isLossy = false
-    this.#missed = 0
+  #tellGap(toMs: number, { isLossy, missed: units }: PictureLoss): void {
     const lastMs = this.#newest.video ?? this.#newest.audio
     if (lastMs === undefined || (!isLossy && units === 0)) return
     const fromMs = Math.min(lastMs, toMs)
@@ -150,11 +158,9 @@ export class VehicleUnits {
     )
   }
 
-  #refused(reason: VehicleRefusal): void {
-    // Before its parameter sets a picture is not lost: it can begin nothing. A repeated packet takes nothing away.
-    if (reason === 'bad-picture' || reason === 'too-large') this.#missed += 1
-    else if (reason === 'part-without-first') this.#isLossy = true
-    this.#output.refused(reason)
+  #lost(): void {
+    this.#isSoundLossy = true
+    this.#pictures.lost()
   }
 }
 

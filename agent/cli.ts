@@ -41,6 +41,7 @@ const program = new Command('edgereel')
   )
   .exitOverride()
   .showSuggestionAfterError()
+  .enablePositionalOptions()
 
 /** A command that talks to a running edgereel. */
 function client(parent: Command, usage: string, en: string, zh: string): Command {

@@ -14,8 +14,9 @@ export type Reaching = {
 type Range = { from: number; to: number | undefined }
 
 /**
- * What the ring no longer holds of a claim on the past, by stream: from the time that was asked for to the first
- * picture that is there. FailedPrecondition when nothing of a stream is held: it says what is.
+ * What the ring does not hold of a claim on the past, by stream: from the time that was asked for to the first
+ * picture that is there; `recycled` if it once held some of it, else the source had not come yet.
+ * FailedPrecondition when nothing of a stream is held: it says what is.
  */
 export async function missingOf(
   streams: readonly string[],
@@ -29,8 +30,8 @@ export async function missingOf(
   for (const stream of streams) {
     const heldFrom = await beginOf(stream, range.from, end, reaching)
     if (heldFrom === undefined) throw await unreached(stream, reaching)
-    const gap: Gap = { from: range.from, to: heldFrom, cause: 'recycled' }
-    if (heldFrom > range.from && !(await isExplained(stream, gap, reaching))) missing[stream] = gap
+    const gap = heldFrom > range.from ? await gapOf(stream, range.from, heldFrom, reaching) : undefined
+    if (gap) missing[stream] = gap
   }
   return missing
 }
@@ -47,10 +48,12 @@ async function beginOf(
   return openSince !== undefined && openSince < end ? openSince : undefined
 }
 
-/** The source was away, or the disk refused: that is why nothing is there. */
-async function isExplained(stream: string, gap: Gap, { ring }: Reaching): Promise<boolean> {
-  const known = await ring.gaps({ stream, from: gap.from, to: gap.to })
-  return known.some(({ from, to }) => from <= gap.from && to >= gap.to)
+/** Undefined when what the ring knows explains all of it: the source was away, or the disk refused. */
+async function gapOf(stream: string, from: number, to: number, { ring }: Reaching): Promise<Gap | undefined> {
+  const known = await ring.gaps({ stream, from, to })
+  if (known.some((gap) => gap.from <= from && gap.to >= to)) return undefined
+  const wasHeld = known.some(({ cause }) => cause === 'recycled')
+  return { from, to, cause: wasHeld ? 'recycled' : 'source-lost' }
 }
 
 async function unreached(stream: string, { ring, recorder }: Reaching): Promise<AppError> {

@@ -57,9 +57,9 @@ function endedStream(
   }
 }
 
-/** What was recycled before the claim ends where the first segment begins: that was an estimate when it was written. */
+/** What was not there when the claim was made ends where the first segment begins: that was an estimate then. */
 function upToFirst(gap: Gap, [first]: readonly SegmentRow[]): Gap[] {
-  if (gap.cause !== 'recycled' || !first || Math.abs(gap.to - first.from) > recordingSlackMs) return [gap]
+  if (!first || Math.abs(gap.to - first.from) > recordingSlackMs) return [gap]
   return first.from > gap.from ? [{ ...gap, to: first.from }] : []
 }
 

@@ -86,7 +86,7 @@ describe.skipIf(!ready)(
       expect(detail.from).toBe(begunMs - 1000)
       for (const stream of detail.streams) {
         const [first] = await pictures(stream.name)
-        expect(stream.gaps).toEqual([{ from: begunMs - 1000, to: first?.wallMs, cause: 'recycled' }])
+        expect(stream.gaps).toEqual([{ from: begunMs - 1000, to: first?.wallMs, cause: 'source-lost' }])
       }
     }, 60_000)
 

@@ -250,11 +250,21 @@ describe('the past', () => {
     const now = clock.nowMs()
     openSince = now - 20_000
     const { id } = await recordings.start({ streams: ['door'], from: now - 30_000 })
-    const missing = { from: now - 30_000, to: now - 20_000, cause: 'recycled' }
+    const missing = { from: now - 30_000, to: now - 20_000, cause: 'source-lost' } // It had not come yet.
     expect(ring.files.get(id)?.streams[0]?.gaps).toEqual([missing])
     ring.add('door', 1, now - 20_003, now) // The estimate of the wall time got better meanwhile.
     const { streams } = await recordings.stop(id)
     expect(streams[0]?.gaps).toEqual([{ ...missing, to: now - 20_003 }])
+  })
+
+  test('of which the ring has recycled a part says that', async () => {
+    const now = clock.nowMs()
+    openSince = now - 20_000
+    ring.lost.push({ stream: 'door', from: now - 29_000, to: now - 20_000, cause: 'recycled' })
+    const { id } = await recordings.start({ streams: ['door'], from: now - 30_000 })
+    expect(ring.files.get(id)?.streams[0]?.gaps).toEqual([
+      { from: now - 30_000, to: now - 20_000, cause: 'recycled' },
+    ])
   })
 
   test('that is explained by a gap of the ring is not explained twice', async () => {

@@ -7,6 +7,7 @@ import type { PhoneEvent } from './ingest/phones.ts'
 import type { SourceEvent } from './ingest/sources.ts'
 import type { DoorEvent } from './listen/http.ts'
 import type { RtmpDoorEvent } from './listen/rtmp.ts'
+import type { AacSoundEvent } from './play/audio-aac.ts'
 import type { ForwardEvent } from './play/rtmp-forwards.ts'
 import type { Recovery } from './ring/types.ts'
 
@@ -46,11 +47,20 @@ export function tell(log: Log) {
       else log.error({ alarm }, 'disk alarm')
     },
     upload: (error: AppError) => log.error({ err: error }, 'an upload needs a person'),
+    sound: (event: AacSoundEvent) => {
+      const { type, stream, why } = event
+      if (type === 'failed')
+        log.warn({ stream, why }, 'FFmpeg that makes AAC of sound ended, it is started again')
+      else
+        log.warn({ stream, why }, 'viewers get no sound of this stream: it is not AAC and cannot be made AAC')
+    },
     forward: (event: ForwardEvent) => {
       const { stream, target } = event
       if (event.type === 'live') log.info({ stream, target }, 'forward live')
       else log.warn({ stream, target, reason: event.error.message }, 'forward failed, it is tried again')
     },
+    viewerWorker: (worker: number, why: string) =>
+      log.error({ worker, why }, 'a process that sends to viewers died, it is started again'),
     nmsSecrets: ({ play, publish }: Config['auth']['nms']) => {
       if (play === null || play !== publish) return
       log.warn('auth.nms: with one secret for both, whoever may watch may also publish')

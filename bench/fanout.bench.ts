@@ -4,7 +4,8 @@
  * `npm i --prefix peers node-media-server@4.4.3` have been run.
  *   node bench/fanout.bench.ts HARNESS fanout --n 500 --base nms [--proto http|ws|rtmp] [--rounds 3 --dur 6 --warm 3]
  *   node bench/fanout.bench.ts HARNESS streams --streams 100 | join --n 60 | slow --n 40
- * Targets: edgereel (as installed: it records), `live` (records nothing), `merge100` and `merge350` (as `live`), nms, C-av.
+ * Targets: edgereel (as installed: it records), `live` (records nothing), `merge100` and `merge350`,
+ * `workers1` and `workers2` (as `live`), nms, C-av.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,6 +29,8 @@ const configs = {
   live: { streams: noRing },
   merge100: { streams: noRing, live: { mergeMs: 100 } },
   merge350: { streams: noRing, live: { mergeMs: 350 } },
+  workers1: { streams: noRing, live: { workers: 1 } },
+  workers2: { streams: noRing, live: { workers: 2 } },
 }
 
 /** JSON is YAML. */

@@ -286,6 +286,7 @@ export const cloudReplyBytesMax = 4 * MiB // 50 segments with four signed URLs o
 // --- The HTTP door
 export const connectionsMax = 8000 // Viewers, phones and pages together; the process has 8192 descriptors or more.
 export const headerBytesMax = 16 * KiB // Cookies and a long query fit; a flood of headers does not.
+export const doorCloseMs = 1000 // Node waits for ever for sockets that were handed to a process which has died since.
 export const headersMs = 10_000 // RELIABILITY.md C5: a request line at one byte a second ends here.
 export const bodyMs = 10_000 // 1 MiB of JSON at 1 Mb/s.
 export const forwardIdleMs = 60_000 // A forwarded transfer that moves no byte for this long is dead.

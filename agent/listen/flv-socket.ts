@@ -1,46 +1,51 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
 import { AppError } from '../../shared/error.ts'
 import { viewerEndMs } from '../../shared/limits.ts'
 import type { ViewerEnd, ViewerSocket } from '../play/viewer.ts'
 import { writeAll } from '../play/write-all.ts'
-import { refuse } from './refuse.ts'
+import { refuseUpgrade } from './refuse.ts'
 
-const headers = {
-  'content-type': 'video/x-flv',
-  'cache-control': 'no-store',
-  connection: 'close', // Nothing else comes over it, and its end is not waited for.
+/** The head of the answer to a viewer. `headers`: those of every answer of the door. */
+export function flvHead(headers: OutgoingHttpHeaders, nowMs: number): string {
+  const all = {
+    ...headers,
+    date: new Date(nowMs).toUTCString(),
+    'content-type': 'video/x-flv',
+    'cache-control': 'no-store',
+    'transfer-encoding': 'chunked',
+    connection: 'close', // Nothing else comes over it, and its end is not waited for.
+  }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 200 OK\r\n${lines.join('')}\r\n`
 }
 
 /**
- * HTTP-FLV: the head goes out with the first bytes (a stream that has no picture can still be refused in words), then
- * the shared bytes, chunks already, go straight to the socket.
+ * HTTP-FLV on the bare socket: the head goes out with the first bytes (a stream that has no picture can still be
+ * refused in words), then the shared bytes, which are chunks already.
  */
-export function flvSocket(response: ServerResponse, requestId: string): ViewerSocket {
+export function flvSocket(socket: Socket, head: string, requestId: string): ViewerSocket {
+  let hasBegun = false
   return {
     write: (chunks, done) => {
-      if (!response.headersSent) {
-        response.writeHead(200, headers)
-        response.flushHeaders()
-      }
-      if (response.socket) return writeAll(response.socket, chunks, done)
-      setImmediate(done, new Error('the socket is gone'))
-      return false
+      if (hasBegun) return writeAll(socket, chunks, done)
+      hasBegun = true
+      return writeAll(socket, [Buffer.from(head, 'latin1'), ...chunks], done)
     },
-    end: (reason) => endFlv(response, requestId, reason),
+    end: (reason) => {
+      if (reason === 'stalled' || reason === 'gone') socket.destroy()
+      else if (hasBegun) endCleanly(socket)
+      else refuseUpgrade(socket, { error: refusal(reason), requestId })
+    },
   }
 }
 
-function endFlv(response: ServerResponse, requestId: string, reason: ViewerEnd): void {
-  if (reason === 'stalled' || reason === 'gone') response.destroy()
-  else if (!response.headersSent) refuse(response, { error: refusal(reason), requestId })
-  else endCleanly(response)
-}
+const lastChunk = '0\r\n\r\n'
 
-function endCleanly(response: ServerResponse): void {
-  const { socket } = response
-  response.end()
-  const timer = setTimeout(() => socket?.destroy(), viewerEndMs)
-  response.once('close', () => clearTimeout(timer))
+function endCleanly(socket: Socket): void {
+  socket.end(lastChunk)
+  const timer = setTimeout(() => socket.destroy(), viewerEndMs)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 function refusal(reason: ViewerEnd): AppError {

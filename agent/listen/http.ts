@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
-import { headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
+import { doorCloseMs, headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import {
   type Auth,
@@ -75,7 +75,10 @@ export async function openHttp(options: HttpOptions): Promise<HttpDoor> {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()))
       door[Symbol.dispose]()
       close()
-      await closed
+      const late = new AbortController()
+      const waited = options.clock.sleep(doorCloseMs, late.signal).catch(() => undefined)
+      await Promise.race([closed, waited])
+      late.abort()
     },
   }
 }

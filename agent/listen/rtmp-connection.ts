@@ -243,6 +243,7 @@ const toldBefore: ReadonlySet<RtmpEnd> = new Set([
   'no-key-frame',
   'time-limit',
   'shutdown',
+  'closed',
 ])
 
 /** A viewer's bytes are whole messages: what else is written to the socket always stands between two. */

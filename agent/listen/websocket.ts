@@ -186,6 +186,8 @@ const closeCodes: Record<ViewerEnd, number> = {
   'no-key-frame': 1013,
   'time-limit': 1012,
   shutdown: 1001,
+  closed: 1000,
+  worker: 1012,
 }
 
 /**

@@ -1,18 +1,22 @@
 import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
 import { keyFrameWaitMs, viewersMax } from '../../shared/limits.ts'
-import type { AccessUnit } from '../../shared/media/access-unit.ts'
+import type { AccessUnit, AudioConfig } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { LiveClient } from '../live-client.ts'
+import type { AacSound, HeardStream } from './audio-aac.ts'
 import { type Schedule, schedule } from './flush-timer.ts'
 import { FlvFeed, type LiveTiming } from './flv-feed.ts'
 import { packings, type Transport } from './packing.ts'
 import type { Viewer, ViewerEnd, ViewerSocket } from './viewer.ts'
+import type { Handover, WorkerFigures } from './worker-messages.ts'
 
 /** What play needs of a stream of the hub. */
 export type PlayStream = {
   readonly name: string
   readonly startedAtMs: number | undefined
+  /** Of its newest sound. */
+  readonly audio?: AudioConfig | undefined
   viewers: number
   subscribe(listener: { unit(unit: AccessUnit): void; end(reason: string): void }): Disposable
 }
@@ -27,21 +31,39 @@ export type PlayFigures = {
 }
 
 /** A viewer came or left. */
-export type ViewerEvent = {
-  type: 'play' | 'stop'
-  stream: string
-  transport: Transport
-  client?: LiveClient
-  reason?: ViewerEnd
+export type ViewerEvent = { stream: string; transport: Transport; client?: LiveClient } & (
+  | { type: 'play'; close(): void }
+  | { type: 'stop'; reason: ViewerEnd }
+)
+
+export type JoinedViewer = {
+  /** To be called when the socket has closed. */
+  gone(): void
+  /** Sends it away, because somebody asked for it. */
+  close(): void
+}
+
+export type FoundStream = {
+  join(transport: Transport, socket: ViewerSocket, client?: LiveClient): JoinedViewer
+  /** Gives the socket itself to a process that only sends. False: there is none, use `join`. */
+  hand(handover: Handover, client?: LiveClient): boolean
 }
 
 export type FlvPlay = Disposable & {
   readonly figures: PlayFigures
-  /** `InvalidArgument` for what is no name, `NotFound` for a stream that is not there. */
-  find(name: string): {
-    /** `ResourceExhausted` ends the socket in words; `gone` is to be called when the socket has closed. */
-    join(transport: Transport, socket: ViewerSocket, client?: LiveClient): { gone(): void }
-  }
+  /** `InvalidArgument` for what is no name, `NotFound` for a stream that is not there, `ResourceExhausted` when full. */
+  find(name: string): FoundStream
+  /** What was sent elsewhere. */
+  add(figures: WorkerFigures): void
+}
+
+/** Processes that only send. `onLeft` comes once. */
+export type SendingProcesses = {
+  take(
+    stream: HeardStream,
+    handover: Handover,
+    onLeft: (reason: ViewerEnd) => void,
+  ): { close(): void } | undefined
 }
 
 type Options = {
@@ -49,6 +71,9 @@ type Options = {
   clock: Clock
   onViewer?: (event: ViewerEvent) => void
   timing?: LiveTiming
+  workers?: SendingProcesses
+  /** Makes sound that the players of a transport know; without it other sound is left out. */
+  sound?: Pick<AacSound, 'of'>
   /** For so long units are gathered before viewers are sent them. */
   mergeMs?: number
   /** For tests: how a flush is put off. */
@@ -63,16 +88,22 @@ export function createFlvPlay(options: Options): FlvPlay {
 
 type OpenFeed = { feed: FlvFeed; subscription: Disposable | undefined }
 
+type Present = { stream: PlayStream; transport: Transport; client?: LiveClient }
+type Optional = 'timing' | 'workers' | 'sound'
+
 class Play implements FlvPlay {
   readonly figures: PlayFigures = {
     viewers: { http: 0, ws: 0, rtmp: 0 },
     bytes: 0,
     skips: 0,
     skippedBytes: 0,
-    ended: { ended: 0, gone: 0, stalled: 0, 'no-key-frame': 0, 'time-limit': 0, shutdown: 0 },
+    ended: {
+      ...{ ended: 0, gone: 0, stalled: 0, 'no-key-frame': 0, 'time-limit': 0 },
+      ...{ shutdown: 0, closed: 0, worker: 0 },
+    },
   }
-  readonly #options: Required<Omit<Options, 'timing'>> & { timing?: LiveTiming }
-  readonly #clients = new Map<Viewer, LiveClient>()
+  readonly #options: Required<Omit<Options, Optional>> & Pick<Options, Optional>
+  readonly #present = new Map<Viewer, Present>()
   readonly #feeds: Record<Transport, Map<PlayStream, OpenFeed>> = {
     http: new Map(),
     ws: new Map(),
@@ -98,7 +129,23 @@ class Play implements FlvPlay {
         zh: `已有 ${viewersMax} 个观看者，无法再增加。`,
       })
     }
-    return { join: (transport, socket, client) => this.#join(stream, transport, socket, client) }
+    const of = (transport: Transport, client: LiveClient | undefined): Present => ({
+      ...{ stream, transport },
+      ...(client && { client }),
+    })
+    return {
+      join: (transport, socket, client) => this.#join(of(transport, client), socket),
+      hand: (handover, client) => this.#hand(of(handover.request.transport, client), handover),
+    }
+  }
+
+  add({ bytes, skips, skippedBytes, latency, join }: WorkerFigures): void {
+    this.figures.bytes += bytes
+    this.figures.skips += skips
+    this.figures.skippedBytes += skippedBytes
+    const { timing } = this.#options
+    for (const [ms, count] of latency) timing?.latency.observe(ms, count)
+    for (const [ms, count] of join) timing?.join.observe(ms, count)
   }
 
   [Symbol.dispose](): void {
@@ -107,20 +154,45 @@ class Play implements FlvPlay {
     }
   }
 
-  #join(
-    stream: PlayStream,
-    transport: Transport,
-    socket: ViewerSocket,
-    client: LiveClient | undefined,
-  ): { gone(): void } {
+  #join(present: Present, socket: ViewerSocket): JoinedViewer {
+    const { stream, transport } = present
     const open = this.#feeds[transport].get(stream) ?? this.#open(stream, transport)
+    const viewer = open.feed.join(socket)
+    this.#present.set(viewer, present)
+    this.#came(present, () => viewer.end('closed'))
+    if (!viewer.started) this.#waitForKeyFrame(viewer)
+    return { gone: () => viewer.end('gone'), close: () => viewer.end('closed') }
+  }
+
+  #hand(present: Present, handover: Handover): boolean {
+    const onLeft = (reason: ViewerEnd) => this.#went(present, reason)
+    const handed = this.#options.workers?.take(this.#heard(present), handover, onLeft)
+    if (handed) this.#came(present, handed.close)
+    return handed !== undefined
+  }
+
+  #came({ stream, transport, client }: Present, close: () => void): void {
     this.figures.viewers[transport] += 1
     stream.viewers += 1
-    const viewer = open.feed.join(socket)
-    if (client) this.#clients.set(viewer, client)
-    this.#options.onViewer({ type: 'play', stream: stream.name, transport, ...(client && { client }) })
-    if (!viewer.started) this.#waitForKeyFrame(viewer)
-    return { gone: () => viewer.end('gone') }
+    this.#options.onViewer({
+      ...{ type: 'play', stream: stream.name, transport, close },
+      ...(client && { client }),
+    })
+  }
+
+  #went({ stream, transport, client }: Present, reason: ViewerEnd): void {
+    this.figures.viewers[transport] -= 1
+    this.figures.ended[reason] += 1
+    stream.viewers -= 1
+    this.#options.onViewer({
+      ...{ type: 'stop', stream: stream.name, transport, reason },
+      ...(client && { client }),
+    })
+  }
+
+  /** The stream with sound that the players of this transport know. */
+  #heard({ stream, transport }: Present): HeardStream {
+    return this.#options.sound?.of(stream, packings[transport].plays) ?? stream
   }
 
   #open(stream: PlayStream, transport: Transport): OpenFeed {
@@ -136,7 +208,7 @@ class Play implements FlvPlay {
     })
     const open: OpenFeed = { feed, subscription: undefined }
     this.#feeds[transport].set(stream, open)
-    open.subscription = stream.subscribe({
+    open.subscription = this.#heard({ stream, transport }).subscribe({
       unit: (unit) => {
         if (!feed.write(unit)) this.#end(stream, transport, 'time-limit')
       },
@@ -153,19 +225,10 @@ class Play implements FlvPlay {
   }
 
   #left(stream: PlayStream, transport: Transport, viewer: Viewer, reason: ViewerEnd): void {
-    this.figures.viewers[transport] -= 1
-    this.figures.ended[reason] += 1
-    stream.viewers -= 1
+    const present = this.#present.get(viewer)
+    this.#present.delete(viewer)
     this.#waiting.get(viewer)?.abort()
-    const client = this.#clients.get(viewer)
-    this.#clients.delete(viewer)
-    this.#options.onViewer({
-      type: 'stop',
-      stream: stream.name,
-      transport,
-      reason,
-      ...(client && { client }),
-    })
+    if (present) this.#went(present, reason)
     const open = this.#feeds[transport].get(stream)
     if (open?.feed.viewerCount === 0) this.#end(stream, transport, reason)
   }

@@ -1,8 +1,16 @@
 import { viewerLagBytesMax, viewerLagMsMax, viewerStallMs, viewerWriteBytesMax } from '../../shared/limits.ts'
 import { type Cursor, take } from './slab-log.ts'
 
-/** Why a viewer left; each is counted. */
-export type ViewerEnd = 'ended' | 'gone' | 'stalled' | 'no-key-frame' | 'time-limit' | 'shutdown'
+/** Why a viewer left; each is counted. `closed`: somebody asked for it; `worker`: the process that sent to it died. */
+export type ViewerEnd =
+  | 'ended'
+  | 'gone'
+  | 'stalled'
+  | 'no-key-frame'
+  | 'time-limit'
+  | 'shutdown'
+  | 'closed'
+  | 'worker'
 
 /** The socket of one viewer. */
 export type ViewerSocket = {

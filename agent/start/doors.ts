@@ -80,7 +80,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
       },
     }),
   )
-  stack.use(parts.workers) // Before the door: it does not close while others hold its sockets.
+  stack.defer(() => parts.workers.stop()) // Before the door closes: it waits for sockets that others hold.
   parts.ownPorts.push(http.port)
   await openVehiclePorts(stack, options, parts)
   return { http, auth }

@@ -3,6 +3,7 @@ import { allowedPhones } from '../control/allowed-phones.ts'
 import { eventCounters } from '../control/figures.ts'
 import { liveTimes } from '../control/live-stats.ts'
 import { Metrics } from '../control/metrics.ts'
+import { soundFigures } from '../control/sound-figures.ts'
 import { createHub, type Hub, type HubEvent } from '../hub/hub.ts'
 import { byteSourceMakers } from '../ingest/byte-source-makers.ts'
 import { createCameraGuard } from '../ingest/camera-guard.ts'
@@ -11,8 +12,11 @@ import { PhoneBroadcast } from '../ingest/phone-broadcast.ts'
 import { Phones } from '../ingest/phones.ts'
 import { createRtmpIngest } from '../ingest/rtmp.ts'
 import { Sources } from '../ingest/sources.ts'
-import { createFlvPlay } from '../play/flv.ts'
+import { type AacSound, createAacSound } from '../play/audio-aac.ts'
+import { createFlvPlay, type FlvPlay, type PlayStream } from '../play/flv.ts'
+import type { LiveTiming } from '../play/flv-feed.ts'
 import { createForwards, type Forwards } from '../play/rtmp-forwards.ts'
+import { ViewerWorkers } from '../play/viewer-workers.ts'
 import { startVehicles } from '../start-vehicles.ts'
 import { tell } from '../tell.ts'
 import type { Kept } from './keep.ts'
@@ -43,18 +47,13 @@ export async function startLive(stack: AsyncDisposableStack, given: AgentOptions
   )
   const cameras = startCameras(stack, given, hub)
   recorders.onClaimed((stream, claims) => cameras.sources.setClaimed(stream, claims > 0))
-  const play = stack.use(
-    createFlvPlay({
-      findStream: cameras.findStream,
-      clock,
-      onViewer: hooks.viewer,
-      timing: times,
-      mergeMs: config.live.mergeMs,
-    }),
-  )
+  const sound = stack.use(await createAacSound({ find: findFfmpeg, clock, onEvent: say.sound }))
+  soundFigures(metrics, sound.figures)
+  const { findStream } = cameras
+  const { play, workers } = startPlay(stack, given, { hooks, findStream, times, counters, sound })
   const targets = Object.entries(config.streams).map(([stream, { forward }]) => [stream, forward])
   const forwards: Forwards = stack.use(
-    createForwards({ targets: Object.fromEntries(targets), clock, onEvent: say.forward }),
+    createForwards({ targets: Object.fromEntries(targets), clock, sound, onEvent: say.forward }),
   )
   const rtmpIngest = createRtmpIngest({ hub, clock })
   const hasPolicy = (stream: string) =>
@@ -78,6 +77,7 @@ export async function startLive(stack: AsyncDisposableStack, given: AgentOptions
     hub,
     ...cameras,
     play,
+    workers,
     forwards,
     rtmpIngest,
     vehicleIngest,
@@ -87,6 +87,37 @@ export async function startLive(stack: AsyncDisposableStack, given: AgentOptions
     times,
     counters,
   }
+}
+
+type PlayNeeds = Pick<Kept, 'hooks'> & {
+  findStream: (name: string) => PlayStream | undefined
+  sound: AacSound
+  times: LiveTiming
+  counters: ReturnType<typeof eventCounters>
+}
+
+/** Viewers, and the processes that send to them when there are any. */
+function startPlay(
+  stack: AsyncDisposableStack,
+  { config, clock, log }: AgentOptions,
+  { hooks, findStream, times, counters, sound }: PlayNeeds,
+) {
+  const { mergeMs } = config.live
+  const workers = stack.use(
+    new ViewerWorkers({
+      ...{ count: config.live.workers, clock, mergeMs },
+      onDied: tell(log).viewerWorker,
+      onFigures: (figures) => play.add(figures),
+      onGuard: (reason) => counters.door({ type: 'socket-guard', reason }),
+    }),
+  )
+  const play: FlvPlay = stack.use(
+    createFlvPlay({
+      ...{ findStream, clock, timing: times, mergeMs, workers, sound },
+      onViewer: hooks.viewer,
+    }),
+  )
+  return { play, workers }
 }
 
 /** Cameras that are fetched from, while they are wanted. */

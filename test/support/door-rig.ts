@@ -143,7 +143,7 @@ export async function openDoors(
     },
   })
   stack.use(door)
-  stack.use(workers) // Before the door: it does not close while others hold its sockets.
+  stack.defer(() => workers.stop()) // Before the door closes: it waits for sockets that others hold.
   const host = '127.0.0.1'
   const ingest = createRtmpIngest({ hub, clock })
   const rtmp = stack.use(await openRtmp({ host, port: 0, clock, auth, ingest, play, onEvent: count.door }))

@@ -157,7 +157,7 @@ test('a recording that was closed: a message for each of its streams', async () 
 test('only the events that were asked for', async () => {
   const { hooks, told, settle } = rig(() => 200, { events: ['on_play'] })
   hooks.hub(published)
-  hooks.viewer({ type: 'play', stream: 'cam', transport: 'rtmp' })
+  hooks.viewer({ type: 'play', stream: 'cam', transport: 'rtmp', close: () => undefined })
   await settle()
   expect(told.map(({ body }) => body.action)).toEqual(['on_play'])
 })

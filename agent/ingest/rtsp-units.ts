@@ -1,5 +1,4 @@
 import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
-import { AudioClock } from '../../shared/media/audio-clock.ts'
 import { Timeline } from '../../shared/media/timeline.ts'
 import { audioDepacketizer } from '../protocol/rtsp/audio-depacketizer.ts'
 import type { Depacketizer, RtpUnit } from '../protocol/rtsp/depacketizer.ts'
@@ -10,6 +9,7 @@ import type { Track } from '../protocol/rtsp/tracks.ts'
 import { VideoDepacketizer } from '../protocol/rtsp/video-depacketizer.ts'
 import type { Moment } from './flv-units.ts'
 import { RtpClock, SoundJoin } from './rtsp-clock.ts'
+import { aloneOn, type Heard, RtspSound } from './rtsp-sound.ts'
 import { RtspVideo } from './rtsp-video.ts'
 
 type Output = { unit(unit: AccessUnit): void; gap(gap: SourceGap): void }
@@ -41,13 +41,13 @@ type Lane = {
 
 /**
  * RTP and RTCP packets of one connection → access units on one timeline, which the pictures' clock makes; sound is
- * joined to it, and begins with the first picture.
+ * joined to it; what comes before the first picture waits for it.
  */
 export class RtspUnits {
   readonly #lanes: readonly Lane[]
   readonly #output: Output
   readonly #video: RtspVideo | undefined
-  readonly #sound: Sound | undefined
+  readonly #sound: RtspSound | undefined
   readonly #join: SoundJoin | undefined
   #unreadable = 0
 
@@ -69,7 +69,8 @@ export class RtspUnits {
     ]
     if (video) this.#video = new RtspVideo(video, videoClock, now, nextEpoch)
     if (video && audio) this.#join = new SoundJoin(videoClock, audioClock)
-    if (audio) this.#sound = new Sound(audio, audioClock, this.#join ?? aloneOn(new Timeline(now), nextEpoch))
+    if (audio)
+      this.#sound = new RtspSound(audio, audioClock, this.#join ?? aloneOn(new Timeline(now), nextEpoch))
   }
 
   get figures(): RtspFigures {
@@ -135,9 +136,13 @@ export class RtspUnits {
 
   #unit({ format }: Lane, from: RtpUnit): void {
     if (format.track === 'video') this.#picture(from)
-    else {
-      const unit = this.#sound?.take(from, this.#video?.epoch)
-      if (unit) this.#output.unit(unit)
+    else this.#heard(this.#sound?.take(from, this.#video?.epoch))
+  }
+
+  #heard(heard: readonly Heard[] = []): void {
+    for (const { unit, gap } of heard) {
+      if (gap) this.#output.gap(gap)
+      this.#output.unit(unit)
     }
   }
 
@@ -151,56 +156,8 @@ export class RtspUnits {
     }
     const { arrivalMs, timeSource } = unit
     this.#join?.picture({ clockMs, ptsMs: stampMs, arrivalMs, timeSource })
+    this.#heard(this.#sound?.waited(unit.epoch))
     if (gap) this.#output.gap(gap)
     this.#output.unit(unit)
-  }
-}
-
-type OnTimeline = { ptsMs(clockMs: number, arrivalMs: number): number | undefined; readonly epoch?: number }
-
-/** Sound without pictures makes its own timeline. */
-function aloneOn(timeline: Timeline, nextEpoch: () => number): OnTimeline {
-  let epoch = 0
-  return {
-    get epoch() {
-      return epoch
-    },
-    ptsMs: (deviceMs, arrivalMs) => {
-      const time = timeline.map({ deviceMs, arrivalMs })
-      if (time.epochStarted) epoch = nextEpoch()
-      return time.ptsMs
-    },
-  }
-}
-
-class Sound {
-  readonly #format: AudioFormat
-  readonly #clock: RtpClock
-  readonly #timeline: OnTimeline
-  readonly #frames: AudioClock
-
-  constructor(format: AudioFormat, clock: RtpClock, timeline: OnTimeline) {
-    this.#format = format
-    this.#clock = clock
-    this.#timeline = timeline
-    this.#frames = new AudioClock(format.config)
-  }
-
-  restart(): void {
-    this.#frames.restart()
-  }
-
-  take(
-    { timestamp, offset, parts, arrivalMs }: RtpUnit,
-    videoEpoch: number | undefined,
-  ): AccessUnit | undefined {
-    const [payload] = parts
-    const stampMs = this.#timeline.ptsMs(this.#clock.ms(timestamp, offset), arrivalMs)
-    if (!payload || payload.length === 0 || stampMs === undefined) return undefined
-    const { ptsMs } = this.#frames.next(stampMs)
-    const epoch = videoEpoch ?? this.#timeline.epoch ?? 0
-    const times = { dtsMs: ptsMs, ptsMs, arrivalMs, epoch, timeSource: 'device' } as const
-    const always = { track: 'audio', randomAccess: true, idr: false, config: this.#format.config } as const
-    return { ...always, nalUnits: [payload], sizeBytes: payload.length, ...times }
   }
 }

@@ -1,11 +1,15 @@
 import { rtpSoundBytesMax, rtpSoundFramesMax } from '../../../shared/limits.ts'
 import { BitReader } from '../../../shared/media/bits.ts'
 import type { Depacketizer, RtpUnit } from './depacketizer.ts'
+import { LatmDepacketizer } from './latm.ts'
 import type { Received } from './rtp.ts'
 import type { AacLayout, AudioFormat } from './sdp.ts'
 
 export function audioDepacketizer(format: AudioFormat): Depacketizer {
-  return format.layout ? new AacDepacketizer(format, format.layout) : new PlainDepacketizer()
+  if (format.layout) return new AacDepacketizer(format, format.layout)
+  const { latmFrames: frames, config, clockRate } = format
+  if (frames === undefined) return new PlainDepacketizer()
+  return new LatmDepacketizer({ frames, frameTicks: (config.frameSamples * clockRate) / config.sampleRate })
 }
 
 /** G.711 (RFC 3551): a packet is a run of samples, as long as the sender likes. */

@@ -2,6 +2,7 @@ import { AppError } from '../../../shared/error.ts'
 import { rtspMediasMax } from '../../../shared/limits.ts'
 import { parseAudioSpecificConfig } from '../../../shared/media/aac.ts'
 import type { AudioConfig } from '../../../shared/media/access-unit.ts'
+import { parseStreamMuxConfig } from './latm.ts'
 
 /** RFC 3640: how the headers of AAC frames are written. Bits. */
 export type AacLayout = { sizeLength: number; indexLength: number; indexDeltaLength: number }
@@ -17,8 +18,10 @@ export type AudioFormat = {
   track: 'audio'
   clockRate: number
   config: AudioConfig
-  /** Only of AAC. */
+  /** Of AAC by RFC 3640. */
   layout?: AacLayout
+  /** Of AAC by RFC 6416: frames in one AudioMuxElement. */
+  latmFrames?: number
 }
 
 export type SdpMedia = {
@@ -115,9 +118,16 @@ function parseMedia(lines: Lines, base: string): SdpMedia {
   }
 }
 
+// RFC 3551, tables 4 and 5. Those that are not read are here so that a refusal can name them.
 const staticTypes: Record<number, { encoding: string; clockRate: number }> = {
   0: { encoding: 'PCMU', clockRate: 8000 },
   8: { encoding: 'PCMA', clockRate: 8000 },
+  9: { encoding: 'G722', clockRate: 8000 },
+  14: { encoding: 'MPA', clockRate: 90_000 },
+  26: { encoding: 'JPEG', clockRate: 90_000 },
+  32: { encoding: 'MPV', clockRate: 90_000 },
+  33: { encoding: 'MP2T', clockRate: 90_000 },
+  34: { encoding: 'H263', clockRate: 90_000 },
 }
 
 type RtpMap = { encoding: string; clockRate: number; channels: number; fmtp: ReadonlyMap<string, string> }
@@ -136,7 +146,8 @@ function formatParameters(lines: Lines, payloadType: number): Map<string, string
 
 function formatOf(map: RtpMap): VideoFormat | AudioFormat | undefined {
   const { encoding, clockRate } = map
-  if (!['H264', 'H265', 'HEVC', 'MPEG4-GENERIC', 'PCMA', 'PCMU'].includes(encoding)) return undefined
+  if (!['H264', 'H265', 'HEVC', 'MPEG4-GENERIC', 'MP4A-LATM', 'PCMA', 'PCMU'].includes(encoding))
+    return undefined
   if (!(clockRate >= 1000 && clockRate <= 1_000_000)) {
     throw new AppError(
       'InvalidArgument',
@@ -147,7 +158,8 @@ function formatOf(map: RtpMap): VideoFormat | AudioFormat | undefined {
   if (encoding === 'H265' || encoding === 'HEVC') {
     return videoFormat('h265', clockRate, map.fmtp, ['sprop-vps', 'sprop-sps', 'sprop-pps'])
   }
-  return encoding === 'MPEG4-GENERIC' ? aacFormat(map) : g711Format(map)
+  if (encoding === 'MPEG4-GENERIC') return aacFormat(map)
+  return encoding === 'MP4A-LATM' ? latmFormat(map) : g711Format(map)
 }
 
 function videoFormat(
@@ -193,6 +205,21 @@ function aacFormat({ clockRate, fmtp }: RtpMap): AudioFormat {
   if (layout.sizeLength === 0)
     throw new AppError('InvalidArgument', 'the camera sends AAC frames without their sizes')
   return { track: 'audio', clockRate, config, layout }
+}
+
+function latmFormat({ clockRate, fmtp }: RtpMap): AudioFormat {
+  if ((fmtp.get('cpresent') ?? '1') !== '0') {
+    throw new AppError(
+      'InvalidArgument',
+      'the camera sends LATM with its configuration in band, which is not read',
+    )
+  }
+  const text = fmtp.get('config') ?? ''
+  if (!/^([0-9a-f]{2}){4,256}$/i.test(text)) {
+    throw new AppError('InvalidArgument', 'the camera sends LATM and does not say how it is configured')
+  }
+  const { config, frames } = parseStreamMuxConfig(Uint8Array.from(Buffer.from(text, 'hex')))
+  return { track: 'audio', clockRate, config, latmFrames: frames }
 }
 
 function bits(fmtp: ReadonlyMap<string, string>, name: string, usual: number): number {

@@ -76,7 +76,7 @@ test('a lost packet: its picture is damaged, and a gap says so', () => {
   expect(undamaged).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9].map(at))
 })
 
-test('sound begins with the pictures, as it arrives; sender reports put it where it belongs', () => {
+test('sound waits for the first picture, then is where it arrived; sender reports put it where it belongs', () => {
   const { taker, units } = rig([video, sound])
   const packetizer = new H264Packetizer({ payloadType: 96, ssrc: 1, sequence: 0 })
   const speak = (n: number, atMs: number) => {
@@ -99,7 +99,32 @@ test('sound begins with the pictures, as it arrives; sender reports put it where
   report(1, 77_000 + 160 * 6)
   speak(10, 1110)
   const heard = units.filter(({ track }) => track === 'audio')
-  expect(heard.map(({ ptsMs }) => ptsMs - 1_700_000_000_000)).toEqual([10, 80])
+  expect(heard.map(({ ptsMs }) => ptsMs - 1_700_000_000_000)).toEqual([-10, 10, 80])
+})
+
+test('lost sound is a gap between the frames that came', () => {
+  const { taker, units, gaps } = rig([video, sound])
+  const packetizer = new H264Packetizer({ payloadType: 96, ssrc: 1, sequence: 0 })
+  for (const packet of packets(packetizer, 0, 0)) taker.rtp(0, packet, 1000)
+  for (const n of [0, 1, 5, 6]) {
+    const about = { payloadType: 8, marker: false, sequence: n, timestamp: n * 160, ssrc: 2 }
+    taker.rtp(1, Buffer.concat([rtpHeader(about), new Uint8Array(160)]), 1000 + n * 20)
+  }
+  const heard = units.filter(({ track }) => track === 'audio').map(({ ptsMs }) => ptsMs)
+  expect(heard.map((ms) => ms - (heard[0] ?? 0))).toEqual([0, 20, 100, 120])
+  expect(gaps).toEqual([{ fromMs: heard[1], toMs: heard[2], cause: 'sequence' }])
+})
+
+test('sound without end before the first picture is bounded', () => {
+  const { taker, units } = rig([video, sound])
+  for (let n = 0; n < 1000; n += 1) {
+    const about = { payloadType: 8, marker: false, sequence: n, timestamp: n * 160, ssrc: 2 }
+    taker.rtp(1, Buffer.concat([rtpHeader(about), new Uint8Array(160)]), 1000 + n * 20)
+  }
+  const packetizer = new H264Packetizer({ payloadType: 96, ssrc: 1, sequence: 0 })
+  for (const packet of packets(packetizer, 0, 0)) taker.rtp(0, packet, 21_000)
+  expect(units.filter(({ track }) => track === 'audio')).toHaveLength(256)
+  expect(units.at(-1)?.track).toBe('video')
 })
 
 test('a clock that jumps begins another epoch, and nothing stops', () => {

@@ -27,8 +27,8 @@ export const enrolRequest = z.strictObject({
 })
 export const enrolled = z.object({ agent: name, nowMs: ms })
 
-/** Sent with every call of an agent: which machine it runs on. */
-export const instanceHeader = 'x-edgereel-instance'
+/** Sent with every call of an agent: which machine it runs on. (A door passes on no `x-edgereel-` of outsiders.) */
+export const instanceHeader = 'edgereel-instance'
 
 const rate = z.number().int().min(1000).max(10_000_000_000)
 /** `22:00-06:00`, the machine's local time. */

@@ -28,7 +28,7 @@ const enrol = (code: string, token: string, agent?: string) =>
 /** A heartbeat, as of a machine. */
 async function beat(token: string, instance?: string, more: object = {}) {
   const headers = new Headers({ authorization: `Bearer ${token}`, 'content-type': 'application/json' })
-  if (instance !== undefined) headers.set('x-edgereel-instance', instance)
+  if (instance !== undefined) headers.set('edgereel-instance', instance)
   const body = JSON.stringify({ version: '1', state: {}, ...more })
   const answer = await rig.fetch(
     new Request('http://cloud/v1/agent/heartbeat', { method: 'POST', headers, body }),
@@ -98,7 +98,7 @@ test('of two machines with one token the later one is refused, and seen; when th
         method: 'POST',
         headers: {
           ...{ authorization: 'Bearer token', 'content-type': 'application/json' },
-          'x-edgereel-instance': instance,
+          'edgereel-instance': instance,
         },
         body: JSON.stringify({
           segments: [

@@ -22,6 +22,7 @@ import {
   streams,
 } from './cli/record.ts'
 import { findServer, type Server, type ServerOptions } from './cli/server.ts'
+import { installService, type ServiceOptions, uninstallService } from './cli/service.ts'
 import { type SimOptions, type SimRtspOptions, simulatePhone, simulateRtmp, simulateRtsp } from './cli/sim.ts'
 import { snapshot } from './cli/snapshot.ts'
 import { createLink, createToken, listTokens, revokeToken } from './cli/token.ts'
@@ -124,12 +125,42 @@ function addServices(): void {
     .action(async (options: DeployOptions & { json?: boolean }) =>
       process.exit(await deploy(createOutput(options.json ?? false), options)),
     )
+  addServiceInstaller()
   service('doctor', 'looks at what this machine lacks', '检查本机缺少什么')
     .option('--fix', 'mend what can be mended')
     .option('--json', 'one JSON value on stdout')
     .action(async (options: DoctorOptions & { json?: boolean }) =>
       process.exit(await doctor(createOutput(options.json ?? false), options)),
     )
+}
+
+function addServiceInstaller(): void {
+  const parent = program
+    .command('service')
+    .description(
+      inLanguage({ en: 'edgereel up at every start of this machine', zh: '随系统启动运行 edgereel up' }),
+    )
+  const command = (usage: string, en: string, zh: string) =>
+    parent
+      .command(usage)
+      .description(inLanguage({ en, zh }))
+      .option('--data <dir>', 'data directory (EDGEREEL_DATA)')
+      .option('--user <name>', 'with sudo: the account under which it runs')
+      .option('--json', 'one JSON value on stdout')
+  command('install', 'installs and starts it (systemd, launchd)', '安装并启动服务（systemd、launchd）')
+    .option('--config <file>', 'configuration, YAML')
+    .option('--port <n>', 'HTTP port')
+    .option('--lan', 'listen on the network, not on this machine only')
+    .option('--tls', 'by TLS, with a certificate of its own')
+    .option('--sysctl', 'with sudo: bounds what the kernel holds for viewers that do not read')
+    .option('--print', 'shows what would be installed')
+    .action((options: ServiceOptions & { json?: boolean }) =>
+      installService(createOutput(options.json ?? false), options),
+    )
+  command('uninstall', 'stops and removes it; the data stays', '停止并移除服务；数据保留').action(
+    (options: ServiceOptions & { json?: boolean }) =>
+      uninstallService(createOutput(options.json ?? false), options),
+  )
 }
 
 /** Agent and cloud are processes of their own, also when they run alone: signals pass through to them. */

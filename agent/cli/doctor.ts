@@ -169,7 +169,7 @@ async function checkData(data: string): Promise<Finding> {
   }
 }
 
-const lowatWanted = 131_072 // The kernel then holds at most this much of a slow viewer's bytes beyond its budget.
+export const lowatWanted = 131_072 // The kernel then holds at most this much of a slow viewer's bytes beyond its budget.
 
 async function checkSocketBuffer(): Promise<Finding> {
   const path = '/proc/sys/net/ipv4/tcp_notsent_lowat'
@@ -180,7 +180,7 @@ async function checkSocketBuffer(): Promise<Finding> {
   const words = { en: `tcp_notsent_lowat ${value}`, zh: `tcp_notsent_lowat ${value}` }
   if (value <= lowatWanted) return ok('kernel', words)
   return ok('kernel', {
-    en: `${words.en}: a viewer that stops reading may hold some megabytes in the kernel; sysctl -w net.ipv4.tcp_notsent_lowat=${lowatWanted} bounds that`,
+    en: `${words.en}: a viewer that stops reading may hold some megabytes in the kernel; sysctl -w net.ipv4.tcp_notsent_lowat=${lowatWanted} bounds that, service install --sysctl for good`,
     zh: `${words.zh}：停止读取的观看者可能在内核中占用数兆字节；可用 sysctl -w net.ipv4.tcp_notsent_lowat=${lowatWanted} 限制`,
   })
 }

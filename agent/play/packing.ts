@@ -18,8 +18,8 @@ export type Packing = {
 
 export type Transport = 'http' | 'ws' | 'rtmp'
 
-/** Browsers play nothing at all of an FLV whose sound they do not know: it is left out. */
-function playsInBrowsers(config: CodecConfig): boolean {
+/** Browsers play nothing at all of an FLV whose sound they do not know. */
+export function playsInBrowsers(config: CodecConfig): boolean {
   return config.track === 'video' || config.codec === 'aac'
 }
 

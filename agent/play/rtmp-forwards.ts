@@ -3,6 +3,8 @@ import { forwardBackoffBaseMs, forwardBackoffMaxMs, forwardStableMs } from '../.
 import type { Clock } from '../../shared/node/clock.ts'
 import { backoffMs } from '../../shared/node/retry.ts'
 import { parseRtmpUrl, type RtmpUrl } from '../protocol/rtmp/address.ts'
+import type { AacSound } from './audio-aac.ts'
+import { playsInBrowsers } from './packing.ts'
 import { type PushFigures, type PushStream, pushOnce } from './rtmp-push.ts'
 
 export type ForwardStream = PushStream & { readonly name: string; readonly state: 'live' | 'waiting' }
@@ -34,13 +36,15 @@ type Options = {
   /** RTMP addresses by name of stream; names without regard to case. */
   targets: Readonly<Record<string, readonly string[]>>
   clock: Clock
+  /** Makes AAC of other sound: behind those servers are browsers, too. Without it sound is sent as it comes. */
+  sound?: Pick<AacSound, 'of'>
   random?: () => number
   onEvent: (event: ForwardEvent) => void
 }
 
 /** Streams that are pushed on, as long as they are there: to a CDN, a cluster, another edgereel. */
 export function createForwards(options: Options): Forwards {
-  const { targets, clock, random = Math.random, onEvent } = options
+  const { targets, clock, sound, random = Math.random, onEvent } = options
   const urls = new Map(
     Object.entries(targets).map(([name, list]) => [name.toLowerCase(), list.map(parseRtmpUrl)]),
   )
@@ -53,7 +57,8 @@ export function createForwards(options: Options): Forwards {
       if (forwards) return forwards.forEach((forward) => void forward.wake())
       const wanted = urls.get(stream.name.toLowerCase()) ?? []
       if (wanted.length === 0) return
-      const make = (url: RtmpUrl) => new Forward({ stream, url, clock, random, onEvent })
+      const make = (url: RtmpUrl) =>
+        new Forward({ stream, url, clock, random, onEvent, ...(sound && { sound }) })
       const made = wanted.map(make)
       running.set(stream, made)
       Promise.all(made.map(({ done }) => done)).then(() => ended(stream))
@@ -66,7 +71,8 @@ export function createForwards(options: Options): Forwards {
   }
 }
 
-export type ForwardOptions = Required<Omit<Options, 'targets'>> & { stream: ForwardStream; url: RtmpUrl }
+export type ForwardOptions = Required<Omit<Options, 'targets' | 'sound'>> &
+  Pick<Options, 'sound'> & { stream: ForwardStream; url: RtmpUrl }
 
 /** One stream to one server: connects, and connects again, until the stream is over. */
 export class Forward {
@@ -128,8 +134,9 @@ export class Forward {
   }
 
   async #connect(): Promise<void> {
-    const { stream, url, clock, onEvent } = this.#options
-    const about = { stream: stream.name, target: this.#target }
+    const { stream: source, url, clock, onEvent, sound } = this.#options
+    const stream = sound?.of(source, playsInBrowsers) ?? source
+    const about = { stream: source.name, target: this.#target }
     this.#state = 'connecting'
     const onLive = () => {
       this.#state = 'live'

@@ -2,7 +2,8 @@
  * The whole program under churn: publishers and viewers that come and go over all transports, viewers that stop
  * reading, peers that speak nonsense, recordings that start and stop, a ring that is full. Every ten seconds one line
  * of figures of the agent and the cloud process; each minute the memory behind a full collection; at the end the slopes.
- *   node bench/soak.ts [--minutes 60] [--visitors 4] [--streams 3] [--warm 5] [--record 60]
+ *   node bench/soak.ts [--minutes 60] [--visitors 4] [--streams 3] [--warm 5] [--record 60] [--workers 1]
+ * With a worker, viewers of HTTP-FLV and WS-FLV are sent to from there, those of RTMP from the agent.
  * Exits 1 when memory, descriptors or threads did not stay flat (RELIABILITY.md E7).
  */
 import { readdir, readFile } from 'node:fs/promises'
@@ -13,7 +14,7 @@ import { numbers, short } from './support/figures.ts'
 import { type Collected, Inspected } from './support/inspected.ts'
 import { figuresOf } from './support/server-process.ts'
 
-const options = numbers({ minutes: 60, visitors: 4, streams: 3, warm: 5, record: 60 })
+const options = numbers({ minutes: 60, visitors: 4, streams: 3, warm: 5, record: 60, workers: 1 })
 const everyMs = 10_000
 const collectEvery = 6 // Lines.
 /** More an hour is a leak; visitors come and go, so that descriptors and handles differ by ten from line to line. */
@@ -31,17 +32,13 @@ async function sample(pid: number, minutes: number): Promise<Sample> {
   return { minutes, rssMb, fds: fds.length, threads: tasks.length, cpuS }
 }
 
-/** Of the supervisor: agent and cloud by their command lines. */
-async function children(pid: number): Promise<Record<'agent' | 'cloud', number>> {
+/** Its children, as what their command lines say. */
+async function childOf(pid: number, what: RegExp): Promise<number> {
   const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
-  const named = await Promise.all(
-    list
-      .trim()
-      .split(' ')
-      .map(async (child) => [await readFile(`/proc/${child}/cmdline`, 'utf8'), Number(child)] as const),
-  )
-  const find = (what: RegExp) => named.find(([line]) => what.test(line))?.[1] ?? 0
-  return { agent: find(/agent\/main/), cloud: find(/cloud\/local\/main/) }
+  for (const child of list.trim().split(' ')) {
+    if (what.test(await readFile(`/proc/${child}/cmdline`, 'utf8'))) return Number(child)
+  }
+  throw new Error(`process ${pid} has no child ${what}`)
 }
 
 /** Per hour, by least squares. */
@@ -55,15 +52,13 @@ function slope(points: readonly Point[], of: keyof typeof limits): number {
 
 const rtmpPort = await freePort()
 await using program = await Program.start({
-  config: `rtmp: { port: ${rtmpPort} }\nring: { quota: 300MB, segmentSeconds: 10 }\n`,
+  config: `rtmp: { port: ${rtmpPort} }\nring: { quota: 300MB, segmentSeconds: 10 }\nlive: { workers: ${options.workers} }\n`,
   env: { NODE_OPTIONS: '--inspect-port=0' },
 })
-const pids = await children(program.pid)
-const watched = (['agent', 'cloud'] as const).map((name) => ({
-  name,
-  pid: pids[name],
-  points: [] as Point[],
-}))
+const agent = await childOf(program.pid, /agent\/main/)
+const pids = { agent, cloud: await childOf(program.pid, /cloud\/local\/main/) }
+const all = options.workers === 0 ? pids : { ...pids, worker: await childOf(agent, /viewer-worker/) }
+const watched = Object.entries(all).map(([name, pid]) => ({ name, pid, points: [] as Point[] }))
 const inspectors = new Map<string, Inspected>()
 for (const { name, pid } of watched) inspectors.set(name, await Inspected.attach(pid, () => program.output))
 await using churn = new Churn({

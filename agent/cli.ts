@@ -24,6 +24,7 @@ import {
 import { findServer, type Server, type ServerOptions } from './cli/server.ts'
 import { installService, type ServiceOptions, uninstallService } from './cli/service.ts'
 import { type SimOptions, type SimRtspOptions, simulatePhone, simulateRtmp, simulateRtsp } from './cli/sim.ts'
+import { addVehicleSimulator } from './cli/sim-vehicle.ts'
 import { snapshot } from './cli/snapshot.ts'
 import { createLink, createToken, listTokens, revokeToken } from './cli/token.ts'
 import { cloudArguments, type UpOptions, up } from './cli/up.ts'
@@ -329,6 +330,7 @@ function addSimulators(): void {
     .option('--clock <clock>', 'stamps since boot, or since 1970: boot or epoch', 'boot')
     .option('--fps <n>', 'of a .264 without times')
     .action((options: SimRtspOptions) => simulateRtsp(options))
+  addVehicleSimulator(sim)
 }
 
 addServices()

@@ -1,0 +1,237 @@
+import {
+  historyBoundMs,
+  historyComeMs,
+  historyIdleMs,
+  historyLostMs,
+  historyRetriesMax,
+  historySlackMs,
+  vehicleRepeatMs,
+  vehicleSilenceMs,
+} from '../../shared/limits.ts'
+import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
+import type { WallOffset } from '../../shared/media/clock-offset.ts'
+import type { TimeRange } from './vehicle-history-lists.ts'
+
+/** `waiting`: the vehicle has not come, or not come back; `over`: it is not played any more. */
+export type HistoryState = 'waiting' | 'playing' | 'paused' | 'over'
+
+/** Why it is over. */
+export type HistoryEnd =
+  | 'complete'
+  | 'stopped'
+  | 'unwatched'
+  | 'vehicle-away'
+  | 'vehicle-lost'
+  | 'replaced'
+  | 'shutdown'
+
+export type HistoryPublisher = {
+  push(unit: AccessUnit): void
+  gap(gap: SourceGap): void
+  end(reason: string): void
+}
+
+export type SessionNeeds = {
+  /** Starts of what the vehicle holds, behind `after`: where it goes on after a jump of its clock. */
+  nextStart: (after: number) => number | undefined
+  /** Tells the vehicle to play from there. */
+  ask: (from: number) => void
+  /** What the vehicle still sends is not taken any more. */
+  hangUp: () => void
+  setWallOffset: (offset: WallOffset) => void
+  onOver: (reason: HistoryEnd) => void
+}
+
+type Options = SessionNeeds & { range: TimeRange; isRecorded: boolean; nowMs: number }
+
+/**
+ * One range of a vehicle's history, as it is played. What the vehicle sends bears no wall time: the range that was
+ * asked for begins with the first unit, and from there the vehicle's own stamps count.
+ *
+ * Sans I/O: driven by units, by `tick` and by what the vehicle and people do. Times of `tick` are monotonic ms.
+ */
+export class HistorySession {
+  readonly range: TimeRange
+  readonly isRecorded: boolean
+  watchers = 0
+  #state: HistoryState = 'waiting'
+  #end: HistoryEnd | undefined
+  /** Wall ms of the vehicle: the newest picture. */
+  #position: number
+  #reached = false
+  /** Of the epoch that plays. */
+  #anchor: { epoch: number; offsetMs: number } | undefined
+  #publisher: HistoryPublisher | undefined
+  readonly #needs: SessionNeeds
+  #askedMs: number
+  #sinceMs: number
+  #heardMs: number
+  #watchedMs: number
+  #retries = 0
+  #asks = 1
+
+  constructor({ range, isRecorded, nowMs, ...needs }: Options) {
+    this.range = range
+    this.isRecorded = isRecorded
+    this.#needs = needs
+    this.#position = range.from
+    this.#askedMs = nowMs
+    this.#sinceMs = nowMs
+    this.#heardMs = nowMs
+    this.#watchedMs = nowMs
+  }
+
+  get state(): HistoryState {
+    return this.#state
+  }
+
+  get end(): HistoryEnd | undefined {
+    return this.#end
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** Whether a picture came. */
+  get reached(): boolean {
+    return this.#reached
+  }
+
+  get isConnected(): boolean {
+    return this.#publisher !== undefined
+  }
+
+  /** The vehicle has come. What is answered is what its connection writes to. */
+  attach(publisher: HistoryPublisher, nowMs: () => number): HistoryPublisher {
+    this.#publisher = publisher
+    this.#anchor = undefined // Another connection, another clock.
+    this.#heardMs = nowMs()
+    if (this.#state === 'waiting') this.#state = 'playing'
+    return {
+      push: (unit) => this.#push(publisher, unit, nowMs()),
+      gap: (gap) => {
+        if (this.#publisher === publisher && this.#reached) publisher.gap(gap)
+      },
+      end: (reason) => {
+        publisher.end(reason)
+        if (this.#publisher === publisher) this.#lost(nowMs())
+      },
+    }
+  }
+
+  tick(nowMs: number): void {
+    if (this.#state === 'over') return
+    if (this.watchers > 0 || this.isRecorded) this.#watchedMs = nowMs
+    if (nowMs - this.#watchedMs > historyIdleMs) this.finish('unwatched')
+    else if (this.#state === 'waiting') this.#tickWaiting(nowMs)
+    else if (this.#state === 'playing') this.#tickPlaying(nowMs)
+  }
+
+  pause(): void {
+    if (this.#state === 'playing') this.#state = 'paused'
+  }
+
+  /** False: the vehicle is gone, and was asked to begin again from where it was. */
+  resume(nowMs: number): boolean {
+    if (this.#state !== 'paused') return true
+    this.#heardMs = nowMs
+    if (this.#publisher) {
+      this.#state = 'playing'
+      return true
+    }
+    this.#askAgain(nowMs)
+    return false
+  }
+
+  /** The vehicle was told to go there: its stamps count from there on. */
+  seek(to: number): void {
+    this.#position = to
+    this.#anchor = undefined
+  }
+
+  finish(reason: HistoryEnd): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#end = reason
+    this.#publisher?.end(reason)
+    this.#publisher = undefined
+    this.#needs.onOver(reason)
+  }
+
+  get #isThrough(): boolean {
+    return this.#reached && this.#position >= this.range.to - historySlackMs
+  }
+
+  #push(publisher: HistoryPublisher, unit: AccessUnit, nowMs: number): void {
+    if (this.#publisher !== publisher) return
+    this.#heardMs = nowMs
+    if (this.#anchor?.epoch !== unit.epoch) this.#place(unit)
+    this.#reached = true
+    const at = unit.ptsMs + (this.#anchor?.offsetMs ?? 0)
+    this.#position = Math.max(this.#position, at)
+    publisher.push(unit)
+  }
+
+  /** A new run of the vehicle's clock begins where it was told to play, or at the next thing that it holds. */
+  #place({ epoch, ptsMs }: AccessUnit): void {
+    const isJump = this.#anchor !== undefined
+    const next = isJump ? this.#needs.nextStart(this.#position) : undefined
+    const offsetMs = (next ?? this.#position) - ptsMs
+    this.#anchor = { epoch, offsetMs }
+    if (this.isRecorded) this.#needs.setWallOffset({ wallOffsetMs: offsetMs, wallBoundMs: historyBoundMs })
+  }
+
+  #lost(nowMs: number): void {
+    this.#publisher = undefined
+    if (this.#state === 'paused' || this.#state === 'over') return // It is asked again when somebody goes on.
+    if (this.#isThrough) {
+      this.finish('complete')
+      return
+    }
+    this.#state = 'waiting'
+    this.#sinceMs = nowMs
+    this.#askedMs = Number.NEGATIVE_INFINITY
+  }
+
+  #tickWaiting(nowMs: number): void {
+    const isLost = this.#askedMs === Number.NEGATIVE_INFINITY
+    if (isLost) {
+      if (nowMs - this.#sinceMs < historyLostMs) return
+      if (this.#retries >= historyRetriesMax) this.finish('vehicle-lost')
+      else this.#askAgain(nowMs)
+      return
+    }
+    if (nowMs - this.#sinceMs >= historyComeMs) this.finish(this.#reached ? 'vehicle-lost' : 'vehicle-away')
+    else if (nowMs - this.#askedMs >= vehicleRepeatMs && this.#asks < 2) {
+      this.#asks += 1
+      this.#askedMs = nowMs
+      this.#needs.ask(this.#position)
+    }
+  }
+
+  #tickPlaying(nowMs: number): void {
+    // Some vehicles go on past the end, some say nothing any more and keep the connection.
+    if (this.#position >= this.range.to + historySlackMs) this.finish('complete')
+    else if (nowMs - this.#heardMs < vehicleSilenceMs) return
+    else if (this.#isThrough) this.finish('complete')
+    else this.#giveUp(nowMs)
+  }
+
+  #giveUp(nowMs: number): void {
+    this.#publisher?.end('silent')
+    this.#publisher = undefined
+    this.#needs.hangUp()
+    this.#lost(nowMs)
+  }
+
+  #askAgain(nowMs: number): void {
+    this.#retries += 1
+    this.#asks = 1
+    this.#state = 'waiting'
+    this.#sinceMs = nowMs
+    this.#askedMs = nowMs
+    this.#position = Math.floor(this.#position / 1000) * 1000 // Commands know seconds.
+    this.#needs.ask(this.#position)
+  }
+}

@@ -21,6 +21,8 @@ export async function openBrowser(options: {
   dark?: boolean
   language?: string
   scale?: number
+  /** A camera and a microphone that Chromium makes up, given to every page that asks. */
+  fakeCamera?: boolean
 }): Promise<Browser> {
   const executablePath = chromiumPath()
   if (!executablePath) throw new Error('no Chromium on this machine')
@@ -40,6 +42,7 @@ export async function openBrowser(options: {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...(options.fakeCamera ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] : []),
     ],
   })
   return {

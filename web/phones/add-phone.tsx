@@ -7,9 +7,10 @@ import { QrCode } from './qr.tsx'
 
 const loopback = /^(localhost|127\.|\[::1\])/
 
-/** What the phone app asks for: the address of its WebSocket. */
+/** What the phone app asks for: the address of its WebSocket. The app knows no private authority: with our own TLS it comes without. */
 export function phoneAddress(hostAndPort: string): string {
-  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${hostAndPort}/android-cam`
+  const isProxied = location.protocol === 'https:' && stats.value.value?.door?.tls !== true
+  return `${isProxied ? 'wss' : 'ws'}://${hostAndPort}/android-cam`
 }
 
 /** `host:port` of every way in for a phone; empty while only this computer can connect. */

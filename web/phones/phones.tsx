@@ -1,11 +1,12 @@
 import type { JSX } from 'preact'
-import { mayOperate, phones, stats } from '../model.ts'
+import { mayAdminister, mayOperate, phones, stats } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { text } from '../text/text.ts'
 import { Empty, Problem } from '../ui/parts.tsx'
 import { AddPhone } from './add-phone.tsx'
 import { CapturePanel } from './capture-panel.tsx'
 import { PhoneTable } from './phone-table.tsx'
+import { ThisCamera } from './this-camera.tsx'
 import { WaitingPhones } from './waiting-phones.tsx'
 
 export function Phones(): JSX.Element {
@@ -38,7 +39,10 @@ export function Phones(): JSX.Element {
             </section>
           )}
         </div>
-        <AddPhone />
+        <div class="stack">
+          <AddPhone />
+          {mayAdminister.value && <ThisCamera />}
+        </div>
       </div>
     </div>
   )

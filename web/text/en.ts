@@ -104,6 +104,18 @@ export const en = {
     allow: 'Allow',
     allowed: (model: string) => `${model} is allowed.`,
     unknownModel: 'A phone',
+    browser: {
+      title: 'Film with this device',
+      body: 'The camera of this browser becomes one of the phones and begins with them.',
+      name: 'Name of the stream',
+      start: 'Use this camera',
+      stop: 'Stop',
+      state: {
+        connecting: 'Connecting…',
+        ready: 'Ready: begins when the phones are started',
+        filming: 'Filming',
+      },
+    },
     capture: 'Start all phones',
     captureBody: 'Every connected phone begins at once; together they are one recording.',
     aspect: 'Aspect ratio w:h',

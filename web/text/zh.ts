@@ -101,6 +101,18 @@ export const zh: Texts = {
     allow: '允许',
     allowed: (model) => `已允许 ${model}。`,
     unknownModel: '一台手机',
+    browser: {
+      title: '用本设备拍摄',
+      body: '此浏览器的摄像头将作为一部手机，随所有手机一同开始。',
+      name: '流名称',
+      start: '使用此摄像头',
+      stop: '停止',
+      state: {
+        connecting: '正在连接…',
+        ready: '就绪：将随手机一同开始',
+        filming: '正在拍摄',
+      },
+    },
     capture: '启动所有手机',
     captureBody: '所有已连接的手机同时开始，合为一次录制。',
     aspect: '宽高比 w:h',

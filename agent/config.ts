@@ -7,7 +7,7 @@ import { name } from '../shared/contract/segment.ts'
 import { AppError } from '../shared/error.ts'
 import { forwardsPerStreamMax, hookUrlsMax, mergeMsMax, viewerWorkersMax } from '../shared/limits.ts'
 import { nearest } from '../shared/nearest.ts'
-import { vehiclesSchema } from './config-vehicles.ts'
+import { srsSchema, vehiclesSchema } from './config-vehicles.ts'
 import { hookActions } from './control/hook-body.ts'
 import { parseCameraUri } from './protocol/camera-uri.ts'
 import { parseRtmpUrl } from './protocol/rtmp/address.ts'
@@ -160,6 +160,7 @@ const configSchema = z.strictObject({
     })
     .prefault({}),
   vehicles: vehiclesSchema.prefault({}),
+  srs: srsSchema.optional(),
   cloud: z
     .strictObject({
       api: z.union([z.literal('local'), z.url({ protocol: /^https?$/ })]).default('local'),
@@ -222,7 +223,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional)
     return unwrap(schema.unwrap() as z.ZodType)
   return schema
 }

@@ -49,6 +49,15 @@ function endCleanly(socket: Socket): void {
 }
 
 function refusal(reason: ViewerEnd): AppError {
+  if (reason === 'no-source') {
+    return new AppError(
+      'DeadlineExceeded',
+      'the source did not connect in time: it may be off or without network',
+      {
+        zh: '信号源未在规定时间内连接：可能已关机或无网络。',
+      },
+    )
+  }
   if (reason === 'no-key-frame') {
     return new AppError('DeadlineExceeded', 'no key frame came: check that the camera sends', {
       zh: '未收到关键帧：请检查摄像头是否在发送。',

@@ -10,6 +10,8 @@ export type VehicleAllow = {
   /** Whether any SIM is admitted from this address: known before the first byte. */
   address(address: string): boolean
   vehicle(sim: string, address: string): boolean
+  /** Whether it is admitted from anywhere: no other is worth a call. */
+  sim(sim: string): boolean
   /** Beyond this machine. */
   readonly beyondLoopback: boolean
 }
@@ -31,6 +33,7 @@ export function vehicleAllow(list: readonly string[]): VehicleAllow {
     vehicle: (sim, address) =>
       (loopback && isLoopbackAddress(address)) ||
       entries.some((entry) => (entry.sim === undefined || entry.sim === bare(sim)) && fits(entry, address)),
+    sim: (sim) => loopback || entries.some((entry) => entry.sim === undefined || entry.sim === bare(sim)),
   }
 }
 

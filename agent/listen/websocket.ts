@@ -184,6 +184,7 @@ const closeCodes: Record<ViewerEnd, number> = {
   gone: 1000,
   stalled: 1008,
   'no-key-frame': 1013,
+  'no-source': 1013,
   'time-limit': 1012,
   shutdown: 1001,
   closed: 1000,

@@ -15,6 +15,8 @@ import type { Handover, WorkerFigures } from './worker-messages.ts'
 export type PlayStream = {
   readonly name: string
   readonly startedAtMs: number | undefined
+  /** `waiting`: nobody publishes it now. */
+  readonly state?: 'live' | 'waiting'
   /** Of its newest sound. */
   readonly audio?: AudioConfig | undefined
   viewers: number
@@ -79,6 +81,8 @@ type Options = {
   /** For tests: how a flush is put off. */
   schedule?: Schedule
   keyFrameWaitMs?: number
+  /** How long viewers of this stream wait for a first picture; `keyFrameWaitMs` where it is undefined. */
+  waitMs?: (stream: string) => number | undefined
 }
 
 /** Live FLV over HTTP, WebSocket and RTMP: one feed per stream and transport, while somebody watches. */
@@ -89,7 +93,7 @@ export function createFlvPlay(options: Options): FlvPlay {
 type OpenFeed = { feed: FlvFeed; subscription: Disposable | undefined }
 
 type Present = { stream: PlayStream; transport: Transport; client?: LiveClient }
-type Optional = 'timing' | 'workers' | 'sound'
+type Optional = 'timing' | 'workers' | 'sound' | 'waitMs'
 
 class Play implements FlvPlay {
   readonly figures: PlayFigures = {
@@ -98,7 +102,7 @@ class Play implements FlvPlay {
     skips: 0,
     skippedBytes: 0,
     ended: {
-      ...{ ended: 0, gone: 0, stalled: 0, 'no-key-frame': 0, 'time-limit': 0 },
+      ...{ ended: 0, gone: 0, stalled: 0, 'no-key-frame': 0, 'no-source': 0, 'time-limit': 0 },
       ...{ shutdown: 0, closed: 0, worker: 0 },
     },
   }
@@ -160,7 +164,7 @@ class Play implements FlvPlay {
     const viewer = open.feed.join(socket)
     this.#present.set(viewer, present)
     this.#came(present, () => viewer.end('closed'))
-    if (!viewer.started) this.#waitForKeyFrame(viewer)
+    if (!viewer.started) this.#waitForKeyFrame(viewer, stream)
     return { gone: () => viewer.end('gone'), close: () => viewer.end('closed') }
   }
 
@@ -233,13 +237,14 @@ class Play implements FlvPlay {
     if (open?.feed.viewerCount === 0) this.#end(stream, transport, reason)
   }
 
-  #waitForKeyFrame(viewer: Viewer): void {
+  #waitForKeyFrame(viewer: Viewer, stream: PlayStream): void {
     const abort = new AbortController()
     this.#waiting.set(viewer, abort)
-    this.#options.clock
-      .sleep(this.#options.keyFrameWaitMs, abort.signal)
+    const { clock, waitMs } = this.#options
+    clock
+      .sleep(waitMs?.(stream.name) ?? this.#options.keyFrameWaitMs, abort.signal)
       .then(() => {
-        if (!viewer.started) viewer.end('no-key-frame')
+        if (!viewer.started) viewer.end(stream.state === 'waiting' ? 'no-source' : 'no-key-frame')
       })
       .catch(() => undefined) // It left before.
       .finally(() => this.#waiting.delete(viewer))

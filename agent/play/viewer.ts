@@ -1,12 +1,16 @@
 import { viewerLagBytesMax, viewerLagMsMax, viewerStallMs, viewerWriteBytesMax } from '../../shared/limits.ts'
 import { type Cursor, take } from './slab-log.ts'
 
-/** Why a viewer left; each is counted. `closed`: somebody asked for it; `worker`: the process that sent to it died. */
+/**
+ * Why a viewer left; each is counted. `no-source`: whoever it waited for did not come; `closed`: somebody asked for it;
+ * `worker`: the process that sent to it died.
+ */
 export type ViewerEnd =
   | 'ended'
   | 'gone'
   | 'stalled'
   | 'no-key-frame'
+  | 'no-source'
   | 'time-limit'
   | 'shutdown'
   | 'closed'

@@ -53,7 +53,20 @@ export async function packets(container: Uint8Array): Promise<{ packets: Uint8Ar
 /** The sound of an MP4 on its own clock, silence where there is none. */
 export function heard(movie: Uint8Array, rate: number): Int16Array {
   const filter = 'aresample=async=1:first_pts=0:min_hard_comp=0.0005'
-  const args = ['-i', 'pipe:0', '-vn', '-af', filter, '-ac', '1', '-ar', String(rate), '-f', 's16le']
+  const args = [
+    '-copyts',
+    '-i',
+    'pipe:0',
+    '-vn',
+    '-af',
+    filter,
+    '-ac',
+    '1',
+    '-ar',
+    String(rate),
+    '-f',
+    's16le',
+  ]
   return new Int16Array(Uint8Array.from(ffmpeg(movie, args)).buffer)
 }
 

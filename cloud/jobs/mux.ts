@@ -65,13 +65,16 @@ async function mux(
   if (damaged.size > 0) await putJson(store, keys.damage(of), { damagedRecords: [...damaged] })
   return {
     ...muxFacts({ of, index, tracks }, plan, damaged),
-    gsi2pk: work.expire,
-    gsi2sk: workKey(clampWallMs(clock.nowMs() + rawKeepMs), key.pk, key.sk),
+    ...(plan && {
+      gsi2pk: work.expire,
+      gsi2sk: workKey(clampWallMs(clock.nowMs() + rawKeepMs), key.pk, key.sk),
+    }),
   }
 }
 
 type Segment = { of: Manifest; index: ParsedIndex; tracks: readonly RawTrack[] }
-type Written = { plan: SegmentPlan; damaged: Set<number> }
+/** Without a plan there is nothing for an MP4. */
+type Written = { plan: SegmentPlan | undefined; damaged: Set<number> }
 
 /**
  * Every unit is compared with its checksum as it is copied: one pass over the bytes. Only when one does not
@@ -105,6 +108,7 @@ async function writeMovie(
   signal: AbortSignal,
 ) {
   const chosen = movieTracks(tracks)
+  if (chosen.length === 0) return undefined
   const movie = segmentMovie(of, index, chosen, skip)
   const plan = planSegment(movie)
   await using readers = new AsyncDisposableStack()
@@ -121,9 +125,15 @@ async function writeMovie(
 }
 
 /** What the row of a segment says of its MP4; the rebuild says the same of one that it finds. */
-export function muxFacts({ of, index, tracks }: Segment, plan: SegmentPlan, damaged: ReadonlySet<number>) {
+export function muxFacts(
+  { of, index, tracks }: Segment,
+  plan: SegmentPlan | undefined,
+  damaged: ReadonlySet<number>,
+) {
   return {
-    media: { key: keys.media(of), sizeBytes: plan.totalBytes, ...mediaFacts(plan, tracks) },
+    ...(plan && {
+      media: { key: keys.media(of), sizeBytes: plan.totalBytes, ...mediaFacts(plan, tracks) },
+    }),
     config: configHash(index),
     damagedUnits: damaged.size,
     damagedRecords: [...damaged],

@@ -47,10 +47,12 @@ function lastDuration({ to, wallOffsetMs }: Manifest, samples: SampleTable | und
   return ms > 0 && ms <= lastPictureMsMax ? ms : undefined
 }
 
-/** Only sound that browsers play goes into the MP4; G.711 stays in its raw file. */
+/**
+ * What goes into the MP4: of sound only AAC. Other sound could be made AAC only with a seam at each segment: it stays in
+ * its raw file, and a segment that holds nothing else has no MP4.
+ */
 export function movieTracks(tracks: readonly RawTrack[]): RawTrack[] {
-  const playable = tracks.filter(({ config }) => config.track === 'video' || config.codec === 'aac')
-  return playable.length > 0 ? playable : [...tracks]
+  return tracks.filter(({ config }) => config.track === 'video' || config.codec === 'aac')
 }
 
 function originOf({ records }: ParsedIndex, track: 'video' | 'audio', skip: ReadonlySet<number>): number {

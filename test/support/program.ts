@@ -5,7 +5,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { agentName } from '../../agent/agent-name.ts'
 import type { RecordingDetail, RecordingItem } from '../../shared/contract/api.ts'
+import { type AwsProgram, cloudIsAws, startAwsProgram } from './emulators/aws-program.ts'
 import { repository } from './modules.ts'
 
 export type ProgramOptions = {
@@ -24,13 +26,22 @@ export class Program implements AsyncDisposable {
   readonly port: number
   readonly #owned: boolean
   readonly #process: ChildProcess
+  /** Undefined with the cloud on this machine. */
+  readonly #cloud: AwsProgram | undefined
   #output = ''
 
-  private constructor(data: string, port: number, owned: boolean, child: ChildProcess) {
+  private constructor(
+    data: string,
+    port: number,
+    owned: boolean,
+    child: ChildProcess,
+    cloud: AwsProgram | undefined,
+  ) {
     this.data = data
     this.port = port
     this.#owned = owned
     this.#process = child
+    this.#cloud = cloud
     const collect = (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString()).slice(-200_000)
     }
@@ -41,15 +52,18 @@ export class Program implements AsyncDisposable {
   static async start(options: ProgramOptions = {}): Promise<Program> {
     const data = options.data ?? (await mkdtemp(join(tmpdir(), 'edgereel-')))
     const port = options.port ?? (await freePort())
+    const cloud = cloudIsAws() ? await startAwsProgram(agentName()) : undefined
+    const uploads = cloud && `cloud: { api: '${cloud.url}', token: '${cloud.deviceToken}' }`
     const config = join(data, 'test-config.yaml')
-    if (options.config !== undefined) await writeFile(config, options.config)
+    const yaml = [options.config, uploads].filter((part) => part !== undefined).join('\n')
+    await writeFile(config, yaml)
     const child = spawn(
       process.execPath,
       [
         join(repository, 'agent/cli.ts'),
         'up',
         ...['--data', data, '--port', String(port)],
-        ...(options.config === undefined ? [] : ['--config', config]),
+        ...(yaml === '' ? [] : ['--config', config]),
         ...(options.args ?? []),
       ],
       {
@@ -58,7 +72,7 @@ export class Program implements AsyncDisposable {
         env: { ...process.env, LANG: 'C', ...options.env },
       },
     )
-    const program = new Program(data, port, options.data === undefined, child)
+    const program = new Program(data, port, options.data === undefined, child, cloud)
     try {
       await program.until(() => /^ready /m.test(program.output), 30_000, 'ready')
       return program
@@ -86,11 +100,12 @@ export class Program implements AsyncDisposable {
 
   /** Either API, as admin. */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const cloud = /^\/(v1|s)\//.test(path) ? this.#cloud : undefined
     const headers = {
-      authorization: `Bearer ${await this.adminToken()}`,
+      authorization: `Bearer ${cloud?.adminToken ?? (await this.adminToken())}`,
       ...(init.body ? { 'content-type': 'application/json' } : {}),
     }
-    return fetch(`http://127.0.0.1:${this.port}${path}`, {
+    return fetch(`${cloud?.url ?? `http://127.0.0.1:${this.port}`}${path}`, {
       ...init,
       headers: { ...headers, ...init.headers },
     })
@@ -170,6 +185,7 @@ export class Program implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
+    await this.#cloud?.[Symbol.asyncDispose]()
     if (this.#owned) await rm(this.data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
 }

@@ -1,0 +1,51 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { addToken } from '../../../cloud/rows/access.ts'
+import { closeAwsRigs, openAwsRig } from './aws-rig.ts'
+import { chaos } from './chaos.ts'
+import { environmentVariables } from './environment-variables.ts'
+import { serveFunction } from './lambda-http.ts'
+import { pollQueues } from './lambda-queue.ts'
+
+// The cloud on AWS as a process: emulators, an HTTP API before the API's function, pollers before the others.
+// The functions are the files that are deployed. Prints one line of JSON when it is ready; ends with stdin.
+
+const { values } = parseArgs({ options: { agent: { type: 'string' }, chaos: { type: 'boolean' } } })
+
+const rig = await openAwsRig()
+const { catalogue, queue } = rig.cloud
+if (values.chaos) rig.world.deliver = chaos()
+const token = async (role: 'admin' | 'device', bound: { agent?: string } = {}) => {
+  const text = randomBytes(32).toString('base64url')
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  await addToken(catalogue, { sha256, name: role, role, createdAt: rig.clock.nowMs(), ...bound })
+  return text
+}
+const adminToken = await token('admin')
+const deviceToken = await token('device', { agent: values.agent ?? 'test' })
+
+Object.assign(process.env, environmentVariables(rig.environment)) // Read when the functions are loaded.
+const [api, mux, thumbnail, exports, beatsync] = await Promise.all([
+  import('../../../cloud/aws/lambda/api.ts'),
+  import('../../../cloud/aws/lambda/mux.ts'),
+  import('../../../cloud/aws/lambda/thumbnail.ts'),
+  import('../../../cloud/aws/lambda/export.ts'),
+  import('../../../cloud/aws/lambda/beatsync.ts'),
+])
+const server = await serveFunction(api.handler)
+const poller = pollQueues(queue, {
+  mux: mux.handler,
+  thumbnail: thumbnail.handler,
+  export: exports.handler,
+  beatsync: beatsync.handler,
+})
+process.stdout.write(`${JSON.stringify({ url: server.url, adminToken, deviceToken })}\n`)
+
+process.stdin.resume()
+process.stdin.once('end', async () => {
+  await poller[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+  await rig[Symbol.asyncDispose]()
+  await closeAwsRigs()
+  process.exit()
+})

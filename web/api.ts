@@ -33,6 +33,8 @@ export type CloudHealth = {
   status: 'ok' | 'degraded'
   queues: Record<string, { waiting: number; inFlight: number; dead: number }>
 }
+/** Its address is known only to who made it. */
+export type OldShare = { id: string; createdAt: number; createdBy: string; expiresAt: number }
 export type Share = { id: string; url: string; expiresAt: number }
 export type NewToken = { name: string; role: Role; stream?: string }
 
@@ -78,6 +80,7 @@ export const cloud = {
   hold: (id: string, hold: boolean) => call<unknown>('PUT', `/v1/recordings/${part(id)}/hold`, { hold }),
   share: (id: string, expiresInS: number) =>
     call<Share>('POST', `/v1/recordings/${part(id)}/shares`, { expiresInS }),
+  shares: (id: string) => call<{ shares: OldShare[] }>('GET', `/v1/recordings/${part(id)}/shares`),
   revokeShare: (id: string) => call<unknown>('DELETE', `/v1/shares/${part(id)}`),
   tasks: (status: string | undefined, cursor: string | undefined, signal: AbortSignal) =>
     call<{ tasks: Task[]; cursor?: string }>(

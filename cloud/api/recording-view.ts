@@ -67,7 +67,18 @@ export async function stateOf(catalogue: Catalogue, meta: RecordingRow): Promise
 
 function headOf(meta: RecordingRow, state: RecordingItem['state']) {
   const { id, agent, title, labels, from, to, createdAt } = meta
-  return { id, agent, title, labels, from, to, createdAt, hold: meta.hold === true, state }
+  return {
+    id,
+    agent,
+    title,
+    labels,
+    from,
+    to,
+    createdAt,
+    hold: meta.hold === true,
+    gapCount: meta.gapCount ?? 0,
+    state,
+  }
 }
 
 export async function recordingItemOf(catalogue: Catalogue, meta: RecordingRow): Promise<RecordingItem> {

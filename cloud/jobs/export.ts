@@ -65,7 +65,7 @@ async function exportRecording(input: Input, ports: JobPorts, run: ExportRun): P
   if (rows.meta.export?.version !== input.version || rows.meta.deletedAt !== undefined)
     return { result: { superseded: true } }
   const exporter = new Exporter(input, rows.meta, ports, run)
-  const streams = []
+  const streams: Awaited<ReturnType<typeof exporter.exportStream>>[] = []
   for (const stream of rows.streams) exporter.expect(await exporter.segmentsOf(stream))
   for (const stream of rows.streams) streams.push(await exporter.exportStream(stream))
   const { files } = exporter
@@ -79,7 +79,12 @@ async function exportRecording(input: Input, ports: JobPorts, run: ExportRun): P
     await noteOldVersion(ports.catalogue, { recording: input.recording, version }, ports.clock.nowMs())
   await changeRecording(ports.catalogue, input.recording, (meta) =>
     meta.export?.version === input.version && meta.deletedAt === undefined
-      ? { ...meta, files, filesVersion: input.version }
+      ? {
+          ...meta,
+          files,
+          filesVersion: input.version,
+          gapCount: streams.reduce((sum, { gaps }) => sum + gaps.length, 0),
+        }
       : undefined,
   )
   return { result: { version: input.version, streams, files } }

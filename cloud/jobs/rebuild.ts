@@ -134,6 +134,7 @@ const exportManifest = z.looseObject({
   recording: z.string(),
   export: exportState,
   files: z.array(exportFile),
+  streams: z.array(z.looseObject({ gaps: z.array(z.unknown()) })),
 })
 
 /** Of several versions the newest is named, in whatever order they are found. */
@@ -145,7 +146,8 @@ async function exportObject(key: string, ports: JobPorts, found: Rebuilt): Promi
   let isNew = false
   await changeRecording(catalogue, made.recording, (row) => {
     isNew = (row.filesVersion ?? 0) < made.export.version && row.deletedAt === undefined
-    const files = { files: made.files, filesVersion: made.export.version }
+    const gapCount = made.streams.reduce((sum, { gaps }) => sum + gaps.length, 0)
+    const files = { files: made.files, filesVersion: made.export.version, gapCount }
     return isNew ? { ...row, ...files, export: made.export } : undefined
   })
   found.exports += isNew ? 1 : 0

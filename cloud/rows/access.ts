@@ -153,6 +153,19 @@ export async function findShare(
   return share && share.revokedAt === undefined && share.expiresAt > nowMs ? share : undefined
 }
 
+/** Those of a recording that are neither revoked nor past their time, oldest first. */
+export async function listShares(
+  catalogue: Catalogue,
+  recording: string,
+  nowMs: number,
+): Promise<ShareRow[]> {
+  const { rows } = await catalogue.query({ pk: recordingKey(recording).pk, prefix: 'SHARE#' })
+  const shares = rows.map((row) => shareRow.parse(row))
+  return shares
+    .filter(({ revokedAt, expiresAt }) => revokedAt === undefined && expiresAt > nowMs)
+    .sort((a, b) => a.createdAt - b.createdAt)
+}
+
 export async function revokeShare(catalogue: Catalogue, id: string, nowMs: number): Promise<void> {
   await changeRow(catalogue, shareKey(id), (row) => {
     if (!row) throw new AppError('NotFound', `There is no share ${id}.`)

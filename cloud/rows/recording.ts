@@ -63,6 +63,8 @@ export const recordingRow = z.looseObject({
   files: z.array(exportFile).optional(),
   filesVersion: z.number().int().optional(),
   hold: z.boolean().optional(),
+  /** The agent's when it comes, the export's when that is done. */
+  gapCount: z.number().int().optional(),
   deletedAt: z.number().optional(),
   /** Wall ms when all that it held was gone. */
   purgedAt: z.number().optional(),
@@ -138,6 +140,7 @@ function metaRow(before: Row | undefined, value: Recording, nowMs: number): Row 
     from: value.from,
     to: value.to,
     streamNames: value.streams.map((stream) => stream.name),
+    gapCount: value.streams.reduce((sum, { gaps }) => sum + gaps.length, 0),
     ...(value.state === 'closed' && { closedAt: before?.closedAt ?? nowMs }),
     ...workOf(before, value, workKey(nowMs, key.pk, key.sk)),
   }

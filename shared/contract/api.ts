@@ -69,6 +69,8 @@ const recordingHead = z.object({
   createdAt: ms,
   hold: z.boolean(),
   state: z.enum(recordingStates),
+  /** In all streams, as far as they are known. */
+  gapCount: z.number().int().min(0),
 })
 
 export const recordingItem = recordingHead.extend({ streams: z.array(name) })
@@ -97,16 +99,22 @@ export const streamQuery = z.strictObject({ stream: name.optional() })
 
 export const shareRequest = z.strictObject({ expiresInS: z.number().int().min(60).optional() })
 export const shareCreated = z.object({ id: z.string(), url: z.string(), expiresAt: ms })
-export const sharePath = z.object({ secret: z.string().regex(/^[A-Za-z0-9._-]{20,200}$/) })
-export const sharedRecording = recordingHead.omit({ agent: true, labels: true, hold: true }).extend({
-  streams: z.array(
-    z.object({
-      name,
-      playlist: z.string(),
-      files: z.array(exportFile.omit({ sha256: true }).extend({ download: z.string() })),
-    }),
-  ),
+/** Of a recording: those that still open it. Their addresses are not stored. */
+export const sharesPage = z.object({
+  shares: z.array(z.object({ id: z.string(), createdAt: ms, createdBy: z.string(), expiresAt: ms })),
 })
+export const sharePath = z.object({ secret: z.string().regex(/^[A-Za-z0-9._-]{20,200}$/) })
+export const sharedRecording = recordingHead
+  .omit({ agent: true, labels: true, hold: true, gapCount: true })
+  .extend({
+    streams: z.array(
+      z.object({
+        name,
+        playlist: z.string(),
+        files: z.array(exportFile.omit({ sha256: true }).extend({ download: z.string() })),
+      }),
+    ),
+  })
 export type SharedRecording = z.infer<typeof sharedRecording>
 
 export const holdRequest = z.strictObject({ hold: z.boolean() })

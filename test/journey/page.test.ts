@@ -176,6 +176,7 @@ describe.skipIf(!chromium)('the page in Chromium, on canned answers', () => {
     await page.getByRole('link', { name: 'Open Violin, take 2' }).click()
     await page.getByText('1.6 s: the camera was gone').waitFor()
     expect(await page.getByRole('button', { name: /Jump to gap/ }).count()).toBe(2)
+    await page.getByText(/^By Wei, since/).waitFor()
     await page.getByRole('button', { name: 'Create link' }).click()
     expect(await page.getByRole('textbox', { name: 'Share' }).inputValue()).toBe(`${server.url}/s/q7VtY2mZb0`)
     await page.getByRole('switch').click()

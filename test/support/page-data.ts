@@ -60,6 +60,7 @@ function recording(
     to,
     createdAt: from,
     hold: false,
+    gapCount: 0,
     state: 'ready',
     streams: names.map((name) => ({
       name,
@@ -181,7 +182,7 @@ function statsOf(now: number): AgentStats {
     phones: { connected: 3, waiting: 1 },
     live: {
       publishers: { phone: 2, rtmp: 1 },
-      viewers: { http: 1, ws: 3, rtmp: 0 },
+      viewers: { http: 1, ws: 3, rtmp: 0, grpc: 0 },
       rtmpConnections: 1,
       ...{ bytes: 3.2e9, skips: 2, skippedBytes: 4e6 },
       ended: { gone: 11, stalled: 1 },

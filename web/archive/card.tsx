@@ -26,6 +26,11 @@ export function RecordingCard({ recording }: { recording: RecordingItem }): JSX.
               {words.state[state]}
             </Pill>
           )}
+          {recording.gapCount > 0 && (
+            <span class="pill pill-warn" title={words.gapsHint}>
+              {words.gapCount(recording.gapCount)}
+            </span>
+          )}
           {recording.hold && (
             <span class="pill pill-plain" title={words.onHold}>
               <Icon name="pin" />

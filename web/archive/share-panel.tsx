@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
-import { cloud, type Share } from '../api.ts'
+import { useEffect, useState } from 'preact/hooks'
+import { cloud, type OldShare, type Share } from '../api.ts'
 import { formatDateTime } from '../format.ts'
 import { language, text } from '../text/text.ts'
 import { attempt, tell } from '../ui/notice.tsx'
@@ -8,12 +8,19 @@ import { Button, CopyButton, Field } from '../ui/parts.tsx'
 
 const defaultSpan = '604800'
 
-/** Makes links for people without a token. A link is shown only to who made it: it is stored hashed. */
+/** Makes links for people without a token. A link is shown only to who made it, and once: it is stored hashed. Those that still open it are listed. */
 export function SharePanel({ id }: { id: string }): JSX.Element {
   const [span, setSpan] = useState(defaultSpan)
   const [shares, setShares] = useState<Share[]>([])
+  const [old, setOld] = useState<OldShare[]>([])
   const [busy, setBusy] = useState(false)
   const words = text.value.archive
+  useEffect(() => {
+    cloud.shares(id).then(
+      ({ shares: listed }) => setOld(listed),
+      () => undefined, // The cloud is away: the page says so elsewhere.
+    )
+  }, [id])
   const create = async (): Promise<void> => {
     setBusy(true)
     await attempt(async () => {
@@ -22,10 +29,11 @@ export function SharePanel({ id }: { id: string }): JSX.Element {
     })
     setBusy(false)
   }
-  const revoke = (share: Share): Promise<boolean> =>
+  const revoke = (gone: string): Promise<boolean> =>
     attempt(async () => {
-      await cloud.revokeShare(share.id)
-      setShares((before) => before.filter((other) => other.id !== share.id))
+      await cloud.revokeShare(gone)
+      setShares((before) => before.filter((other) => other.id !== gone))
+      setOld((before) => before.filter((other) => other.id !== gone))
       tell(words.shareRevoked)
     })
   return (
@@ -47,7 +55,10 @@ export function SharePanel({ id }: { id: string }): JSX.Element {
         </Button>
       </div>
       {shares.map((share) => (
-        <ShareLine key={share.id} share={share} onRevoke={() => void revoke(share)} />
+        <ShareLine key={share.id} share={share} onRevoke={() => void revoke(share.id)} />
+      ))}
+      {old.map((share) => (
+        <OldShareLine key={share.id} share={share} onRevoke={() => void revoke(share.id)} />
       ))}
     </section>
   )
@@ -72,6 +83,23 @@ function ShareLine({ share, onRevoke }: { share: Share; onRevoke: () => void }):
         </Button>
       </div>
       <p class="muted small">{words.shareUntil(formatDateTime(share.expiresAt, language.value))}</p>
+    </div>
+  )
+}
+
+function OldShareLine({ share, onRevoke }: { share: OldShare; onRevoke: () => void }): JSX.Element {
+  const words = text.value.archive
+  const time = (ms: number) => formatDateTime(ms, language.value)
+  return (
+    <div class="share-line">
+      <div class="actions">
+        <p class="muted small">
+          {words.sharedBy(share.createdBy, time(share.createdAt))} {words.shareUntil(time(share.expiresAt))}
+        </p>
+        <Button kind="quiet" onClick={onRevoke}>
+          {words.shareRevoke}
+        </Button>
+      </div>
     </div>
   )
 }

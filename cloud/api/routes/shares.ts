@@ -8,11 +8,12 @@ import {
   shareCreated,
   sharePath,
   shareRequest,
+  sharesPage,
   streamQuery,
 } from '../../../shared/contract/api.ts'
 import { AppError } from '../../../shared/error.ts'
 import { shareDefaultS, shareMaxS } from '../../../shared/limits.ts'
-import { addShare, findShare, revokeShare, type ShareRow } from '../../rows/access.ts'
+import { addShare, findShare, listShares, revokeShare, type ShareRow } from '../../rows/access.ts'
 import type { RecordingRows } from '../../rows/recording.ts'
 import { type Caller, mayOperate } from '../caller.ts'
 import { downloadAnswer, playlistAnswer, segmentAnswer, thumbnailAnswer } from '../media-answers.ts'
@@ -41,6 +42,18 @@ export function shareRoutes(ports: ApiPorts): Route[] {
       status: 201,
       handle: ({ params, body, caller }) =>
         createShare(ports, params.id, body.expiresInS ?? shareDefaultS, caller),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/recordings/{id}/shares',
+      summary: 'Shares of a recording that still open it',
+      access: mayOperate,
+      params: idPath,
+      answer: sharesPage,
+      async handle({ params, caller }) {
+        await findRecording(ports.catalogue, params.id, caller)
+        return { shares: await listShares(ports.catalogue, params.id, ports.clock.nowMs()) }
+      },
     }),
     route({
       method: 'DELETE',

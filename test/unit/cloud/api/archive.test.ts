@@ -251,7 +251,11 @@ describe('shares', () => {
   test('end when they are revoked, and when their time is over', async () => {
     const revoked = await share()
     const id = encodeURIComponent(revoked.id)
+    const listed = async () =>
+      (await rig.ask('GET', '/v1/recordings/take/shares', { token: rig.tokens.operator })).json
+    expect(JSON.stringify(await listed())).toContain(revoked.id)
     expect((await rig.ask('DELETE', `/v1/shares/${id}`, { token: rig.tokens.operator })).status).toBe(200)
+    expect(JSON.stringify(await listed())).not.toContain(revoked.id)
     const short = await share({ expiresInS: 60 })
     rig.jobs.clock.advance(60_000)
     const unknown = await rig.ask('GET', '/s/0123456789012345678901234567890123456789012')

@@ -17,6 +17,15 @@ export type PutOptions = {
   ifAbsent?: boolean
 }
 
+export type UploadOptions = {
+  key: string
+  sizeBytes: number
+  /** Without it (a page that cannot compute one) the length alone is signed. */
+  sha256?: string
+  contentType: string
+  expiresS: number
+}
+
 export type ByteRange = {
   start: number
   /** Exclusive; to the end when absent. */
@@ -41,13 +50,17 @@ export type ObjectStore = {
     cursor?: string,
   ): Promise<{ keys: { key: string; sizeBytes: number; lastModifiedMs: number }[]; cursor?: string }>
   /** A URL for exactly this body: length, SHA-256 and If-None-Match are signed headers that the client must send. */
-  presignPut(options: {
-    key: string
-    sizeBytes: number
-    sha256: string
-    contentType: string
-    expiresS: number
-  }): Promise<{ url: string; headers: Record<string, string>; expiresAt: number }>
+  presignPut(options: UploadOptions): Promise<{
+    url: string
+    headers: Record<string, string>
+    expiresAt: number
+  }>
+  /** The same for a form of a page: `fields` first, then `file`. Absent where the store has no forms. */
+  presignPost?(options: UploadOptions): Promise<{
+    url: string
+    fields: Record<string, string>
+    expiresAt: number
+  }>
   /** `url` may be path-absolute (local store): the API that hands it out is reached at the same origin. */
   presignGet(options: {
     key: string

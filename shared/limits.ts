@@ -150,12 +150,14 @@ export const rtspAnswerMs = 10_000 // A camera that wakes its encoder at DESCRIB
 export const rtspSessionMsDefault = 60_000 // RFC 2326, 12.37, when the answer names no timeout.
 export const rtspKeepAliveMsMin = 1000 // A server that says timeout=0 must not be flooded.
 export const rtspKeepAliveMsMax = 30_000 // Routers forget a connection that says nothing for longer.
+export const rtspReadBytes = 256 * KiB // A key frame of 4 Mb/s in one read.
 export const rtspTeardownMs = 500 // For the last request to leave; a stop of the agent waits for it.
 export const rtspReportMs = 5000 // RFC 3550, 6.2: receiver reports, by which servers over UDP know that we are there.
 export const rtpReorderPackets = 64 // Over UDP: 60 ms of 8 Mb/s; what is later than that is lost.
 export const rtpReorderMs = 100 // Over UDP: a gap is waited for no longer, or a slow stream would stand still.
 export const rtpSequenceJumpMax = 3000 // A larger step is another numbering (RFC 3550, appendix A.1: MAX_DROPOUT).
 export const rtpPictureBytesMax = 12 * MiB // A 4K key frame at 100 Mb/s.
+export const rtpSlabBytes = 256 * KiB // Half a second of 4 Mb/s: two allocations a second, and little is held for a picture's sake.
 export const rtpSoundBytesMax = 64 * KiB // An AAC frame is below 8 KiB; a second of G.711 is 8 kB.
 export const rtpSoundFramesMax = 128 // In one packet: the smallest frames of an hbr packet of 64 KiB.
 export const rtpSyncStepMs = 40 // Sender reports move sound only this far off: cheap cameras stamp them within ±20 ms.
@@ -415,6 +417,28 @@ export const recordingRowGapsMax = 1000 // 70 bytes each; the recording's own fi
 
 export const retentionParallel = 16 // Each deletes a handful of objects of 20 ms: 3000 segments take half a minute.
 export const rebuildParallel = 8 // Each reads an index of up to a few MB.
+
+// --- BeatSync and what people upload
+export const uploadBytesMax = 100 * MiB // CONTRACT.md, Cloud API: a dance of five minutes as phones and their apps keep it.
+export const uploadFormS = 900 // As uploadUrlS: 100 MB at 1 Mb/s take longer, and ask again.
+export const uploadFieldsBytesMax = 64 * KiB // The fields of a form before its file: a policy and a few names.
+export const uploadsPerUserMax = 50 // Unused uploads of one person at once: 5 GB for a day.
+export const beatsyncDurationMsMax = 15 * 60_000 // Alignment takes 25 bytes of memory a sample, 8000 a second, of both.
+export const beatsyncPixelsMax = 8192 * 4320 // The largest picture of a camera that people own.
+export const beatsyncPacketsBytesMax = 32 * MiB // 70 bytes a packet: 15 minutes of 240 pictures a second and sound are 25 MB.
+export const beatsyncReadTimeoutMs = 120_000 // Decoding 15 minutes of sound takes 5 s; on a busy machine ten times that.
+export const beatsyncResultBytesMax = 256 * MiB // Both files' bytes, or the pictures encoded again.
+export const beatsyncMoovBytesMax = 16 * MiB // 15 minutes of 240 pictures a second have 4 MB of tables.
+export const beatsyncSoftMs = 240_000 // PROTOCOLS.md 10: then the work is told to stop …
+export const beatsyncHardMs = 300_000 // … and then it is given up.
+export const beatsyncDiskBytes = 128 * MiB // Left free beside what a job will write.
+export const beatsyncPerUser = 2 // PROTOCOLS.md 10: at work at once for one person.
+export const beatsyncAtOnce = 2 // And in all on one PC; on AWS the queue's concurrency says.
+export const beatsyncOpenPerUser = 20 // Unfinished tasks of one person, waiting included.
+export const beatsyncOpenMax = 200 // Of all: an hour of work at 20 s each.
+export const beatsyncWaitS = 3 // A task that has to wait for another looks again.
+export const beatsyncKeepMs = 24 * 3_600_000 // PROTOCOLS.md 10: results live 24 h.
+export const beatsyncReuseMs = 23 * 3_600_000 // An older result is made anew: who gets it has an hour to fetch it.
 
 // --- Cloud API
 export const bearerTokenCharsMax = 512 // Ours are 43; room for what a gateway wraps around them.

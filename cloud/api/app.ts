@@ -14,6 +14,7 @@ import { shareRoutes } from './routes/shares.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { uploadRoutes } from './routes/upload.ts'
+import { ownFileRoutes } from './routes/uploads.ts'
 
 export type ApiOptions = ApiPorts & {
   /** Of the agent on the same PC; with it, and only with it, x-edgereel-role and x-edgereel-subject count. */
@@ -37,6 +38,7 @@ export function createApi(options: ApiOptions): Api {
     ...agentRoutes(options),
     ...tokenRoutes(options),
     ...uploadRoutes(options),
+    ...ownFileRoutes(options),
     ...healthRoutes(options),
   ]
   const document = openApi(routes)

@@ -26,13 +26,14 @@ export async function presignPut(
 ) {
   const { key, sizeBytes, contentType, expiresS } = request
   checkExpiry(expiresS, presignPutSMax)
-  const sha256 = Buffer.from(request.sha256, 'hex').toString('base64')
+  const sha256 =
+    request.sha256 === undefined ? undefined : Buffer.from(request.sha256, 'hex').toString('base64')
   const command = new PutObjectCommand({
     Bucket: bucket,
     Key: checkKey(key),
     ContentLength: sizeBytes,
     ContentType: contentType,
-    ChecksumSHA256: sha256,
+    ...(sha256 !== undefined && { ChecksumSHA256: sha256 }),
     IfNoneMatch: '*',
   })
   const url = await getSignedUrl(client, command, {
@@ -45,7 +46,7 @@ export async function presignPut(
     'content-length': String(sizeBytes),
     'content-type': contentType,
     'if-none-match': '*',
-    'x-amz-checksum-sha256': sha256,
+    ...(sha256 !== undefined && { 'x-amz-checksum-sha256': sha256 }),
   }
   return { url, headers, expiresAt: expiryOf(expiresS, nowMs) }
 }

@@ -8,7 +8,7 @@ import type { JobPorts } from './job-ports.ts'
 import { purge } from './purge.ts'
 import { retain } from './retention.ts'
 
-const temporaryPrefixes = ['tmp/', 'uploads/']
+const temporaryPrefixes = ['tmp/', 'uploads/', 'results/']
 
 /**
  * Deletes the raw files of segments whose MP4 was verified a day ago, and what lies under temporary prefixes

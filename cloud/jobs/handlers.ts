@@ -5,10 +5,18 @@ import { recordingBytesMax, thumbnailEveryMs } from '../../shared/limits.ts'
 import type { QueueName } from '../ports.ts'
 import { saveRecording } from '../rows/recording.ts'
 import { findSegment, type SegmentRow, segmentsBetween } from '../rows/segment.ts'
+import { runBeatsync } from './beatsync/run-beatsync.ts'
 import { runExport } from './export.ts'
 import { checkExport, checkWaiting } from './export-check.ts'
 import type { JobPorts } from './job-ports.ts'
-import { exportMessage, parseMessage, sendExport, sendThumbnail, thumbnailMessage } from './messages.ts'
+import {
+  beatsyncMessage,
+  exportMessage,
+  parseMessage,
+  sendExport,
+  sendThumbnail,
+  thumbnailMessage,
+} from './messages.ts'
 import { muxSegment } from './mux.ts'
 import { parseRawEvent, type RawObject } from './raw-event.ts'
 import { readObject } from './segment-source.ts'
@@ -31,6 +39,9 @@ export const handlers: Partial<Record<QueueName, Handler>> = {
   },
   thumbnail: async (body, ports, signal) => {
     await makeThumbnail(parseMessage(thumbnailMessage, body), ports, signal)
+  },
+  beatsync: async (body, ports, signal) => {
+    await runBeatsync(parseMessage(beatsyncMessage, body).task, ports, signal)
   },
 }
 

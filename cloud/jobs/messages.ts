@@ -24,6 +24,12 @@ export const exportMessage = z.discriminatedUnion('kind', [
 ])
 export type ExportMessage = z.infer<typeof exportMessage>
 
+export const beatsyncMessage = z.object({ task: z.string().min(1).max(200) })
+
+export async function sendBeatsync(queue: Queue, task: string, delayS = 0): Promise<void> {
+  await queue.send('beatsync', JSON.stringify({ task }), { delayS })
+}
+
 export async function sendThumbnail(queue: Queue, message: ThumbnailMessage): Promise<void> {
   await queue.send('thumbnail', JSON.stringify(message))
 }

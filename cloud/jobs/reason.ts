@@ -12,15 +12,21 @@ const reasonByKind: Partial<Record<ErrorKind, TaskReason>> = {
 /** An error that names its reason itself. */
 export class JobError extends AppError {
   readonly reason: TaskReason
+  /** A word for programs where the reason alone does not tell; else the message is the detail. */
+  readonly detail: string | undefined
+  /** What was found out before it failed. */
+  readonly result: unknown
 
   constructor(
     kind: ErrorKind,
     reason: TaskReason,
     message: string,
-    options?: ErrorOptions & { zh?: string },
+    options?: ErrorOptions & { zh?: string; detail?: string; result?: unknown },
   ) {
     super(kind, message, options)
     this.reason = reason
+    this.detail = options?.detail
+    this.result = options?.result
   }
 }
 

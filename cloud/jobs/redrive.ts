@@ -3,7 +3,14 @@ import type { QueueName } from '../ports.ts'
 import { findSegment, segmentKey } from '../rows/segment.ts'
 import { taskKey } from '../rows/task.ts'
 import type { JobPorts } from './job-ports.ts'
-import { exportMessage, parseMessage, sendExport, thumbnailMessage } from './messages.ts'
+import {
+  beatsyncMessage,
+  exportMessage,
+  parseMessage,
+  sendBeatsync,
+  sendExport,
+  thumbnailMessage,
+} from './messages.ts'
 import { parseRawEvent } from './raw-event.ts'
 import { resetJob } from './run-job.ts'
 import { thumbnailKey } from './thumbnail.ts'
@@ -15,16 +22,21 @@ export async function redrive(ports: JobPorts, queue: QueueName, id: string): Pr
   await ports.queue.redrive(queue, id)
 }
 
-/** A failed export gets its attempts back; its dead letter is the message that goes, if it still lies there. */
-export async function redriveExport(ports: JobPorts, task: string): Promise<void> {
+type TaskQueue = 'export' | 'beatsync'
+
+/** A failed task gets its attempts back; its dead letter is the message that goes, if it still lies there. */
+export async function redriveTask(ports: JobPorts, queue: TaskQueue, task: string): Promise<void> {
   await resetJob(ports, taskKey(task))
-  const isIts = (body: string) => {
-    const message = exportMessage.safeParse(parseJson(body))
-    return message.success && message.data.kind === 'run' && message.data.task === task
-  }
-  for await (const { id, body } of deadLetters(ports, 'export'))
-    if (isIts(body)) return await ports.queue.redrive('export', id)
-  await sendExport(ports.queue, { kind: 'run', task })
+  for await (const { id, body } of deadLetters(ports, queue))
+    if (taskOf(queue, body) === task) return await ports.queue.redrive(queue, id)
+  if (queue === 'export') await sendExport(ports.queue, { kind: 'run', task })
+  else await sendBeatsync(ports.queue, task)
+}
+
+function taskOf(queue: TaskQueue, body: string): string | undefined {
+  if (queue === 'beatsync') return beatsyncMessage.safeParse(parseJson(body)).data?.task
+  const message = exportMessage.safeParse(parseJson(body)).data
+  return message?.kind === 'run' ? message.task : undefined
 }
 
 function parseJson(text: string): unknown {
@@ -65,8 +77,8 @@ async function rowsOf(
       return rows.flatMap((row) => (row ? [segmentKey(row, row.from)] : []))
     }
     if (queue === 'thumbnail') return [thumbnailKey(parseMessage(thumbnailMessage, body))]
-    const message = queue === 'export' ? parseMessage(exportMessage, body) : undefined
-    return message?.kind === 'run' ? [taskKey(message.task)] : []
+    const task = taskOf(queue, body)
+    return task === undefined ? [] : [taskKey(task)]
   } catch {
     return []
   }

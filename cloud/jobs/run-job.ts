@@ -4,13 +4,13 @@ import type { Row } from '../ports.ts'
 import { changeRow } from '../rows/change-row.ts'
 import { type JobState, jobState, withWorkKeys } from '../rows/job-state.ts'
 import type { JobPorts } from './job-ports.ts'
-import { reasonOf, toJobError } from './reason.ts'
+import { JobError, reasonOf, toJobError } from './reason.ts'
 
 export type JobRun = {
   /** Aborted when the caller gives up, the lease is lost or the task is cancelled. */
   signal: AbortSignal
   /** Written at most once a second; `percent` 0 to 100. */
-  progress(percent: number, message: string): Promise<void>
+  progress(percent: number, message: string, messageZh?: string): Promise<void>
 }
 
 type Ports = Pick<JobPorts, 'catalogue' | 'clock'>
@@ -45,7 +45,14 @@ export async function runJob(ports: Ports, key: Key, job: Job): Promise<Row> {
     const attributes = await job.work(lease)
     job.signal.throwIfAborted()
     return await writeIfMine(ports, key, fence, (row) => ({
-      ...withWorkKeys({ ...row, status: 'SUCCESS', progress: 100, message: '', leaseUntil: 0 }),
+      ...withWorkKeys({
+        ...row,
+        status: 'SUCCESS',
+        progress: 100,
+        message: '',
+        messageZh: undefined,
+        leaseUntil: 0,
+      }),
       ...attributes,
     }))
   } catch (cause) {
@@ -71,6 +78,7 @@ async function claim({ catalogue, clock }: Ports, key: Key, create: Job['create'
       status: 'PROCESSING',
       progress: 0,
       message: '',
+      messageZh: undefined,
       reason: undefined,
       detail: undefined,
       attempts: state.attempts + 1,
@@ -93,7 +101,14 @@ async function giveBack(ports: Ports, key: Key, fence: number, error: AppError):
       if (error.kind !== 'Cancelled' && (error.terminal || attempts >= jobAttemptsMax))
         return failed(row, error, now)
       const used = error.kind === 'Cancelled' ? attempts - 1 : attempts
-      return { ...row, status: 'PENDING', leaseUntil: 0, attempts: used, message: error.message }
+      return {
+        ...row,
+        status: 'PENDING',
+        leaseUntil: 0,
+        attempts: used,
+        message: error.message,
+        messageZh: error.messageZh,
+      }
     })
   } catch {
     // The row keeps its lease until that ends, then the next delivery goes on. The first error is the one to tell.
@@ -106,8 +121,9 @@ function failed(row: Row, error: AppError, now: number): Row {
     status: 'FAILED',
     leaseUntil: 0,
     reason: reasonOf(error),
-    detail: error.message,
-    message: '',
+    ...(error instanceof JobError && error.detail !== undefined
+      ? { detail: error.detail, message: error.message, messageZh: error.messageZh, result: error.result }
+      : { detail: error.message, message: '', messageZh: error.messageZh }),
     updatedAt: now,
   })
 }
@@ -146,7 +162,7 @@ class Lease implements JobRun, Disposable {
   }
 
   /** Bound: a job may hand it on. */
-  progress = async (percent: number, message: string): Promise<void> => {
+  progress = async (percent: number, message: string, messageZh?: string): Promise<void> => {
     this.signal.throwIfAborted()
     const now = this.#ports.clock.monotonicMs()
     if (now - this.#toldAtMs < jobProgressEveryMs) return
@@ -155,6 +171,7 @@ class Lease implements JobRun, Disposable {
       ...row,
       progress: Math.max(Number(row.progress), Math.floor(percent)),
       message,
+      messageZh,
     }))
   }
 
@@ -189,6 +206,10 @@ class Lease implements JobRun, Disposable {
 }
 
 const busy = () => new AppError('Aborted', 'Another run is at work on this.')
+/** For a task that nobody is at work on: it ends without its turn. */
+export const cancelledRow = (row: Row, now: number): Row =>
+  failed({ ...row, cancelled: true }, cancelled(), now)
+
 const cancelled = () => new AppError('FailedPrecondition', 'The task was cancelled.', { zh: '任务已取消。' })
 const killedTooOften = () =>
   new AppError(

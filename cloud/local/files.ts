@@ -6,13 +6,13 @@ import { AppError } from '../../shared/error.ts'
 import { listPageKeysMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { isKey } from '../object-key.ts'
-import type { ByteRange, ObjectHead, ObjectStore, PutOptions } from '../ports.ts'
+import type { ByteRange, ObjectHead, ObjectStore, PutOptions, UploadOptions } from '../ports.ts'
 import { writeCache } from './database.ts'
 import { codeOf } from './disk-error.ts'
 import { writeObjectFile } from './object-file.ts'
 import { isInside, keyPath } from './object-path.ts'
 import { readFileLent, readFileRange } from './read-file.ts'
-import { presignGet, presignPut } from './signed-url.ts'
+import { presignGet, presignPost, presignPut } from './signed-url.ts'
 
 type Options = {
   root: string
@@ -99,8 +99,12 @@ export class FileStore implements ObjectStore {
     return { keys }
   }
 
-  async presignPut(options: Parameters<ObjectStore['presignPut']>[0]) {
+  async presignPut(options: UploadOptions) {
     return presignPut(this.#options.signingKey, options, this.#options.clock.nowMs())
+  }
+
+  async presignPost(options: UploadOptions) {
+    return presignPost(this.#options.signingKey, options, this.#options.clock.nowMs())
   }
 
   async presignGet(options: Parameters<ObjectStore['presignGet']>[0]): Promise<string> {

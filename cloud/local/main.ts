@@ -16,7 +16,7 @@ import { handlers } from '../jobs/handlers.ts'
 import { dayMs } from '../rows/keys.ts'
 import { openLocalCloud } from './local-cloud.ts'
 import { lookAtMachine } from './machine.ts'
-import { startWorker } from './worker.ts'
+import { startWorkers } from './worker.ts'
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, 'keep-days': { type: 'string' } } })
 
@@ -47,7 +47,7 @@ async function run(): Promise<number> {
   const { store, catalogue, queue } = cloud
   const ports = { store, catalogue, queue, clock }
   const keep = keepMs(values['keep-days'])
-  stack.use(startWorker({ ports, handlers, clock, keepMs: keep, onError: tellJob }))
+  stack.use(startWorkers({ ports, handlers, clock, keepMs: keep, onError: tellJob }))
   const api = createApi({
     ...ports,
     ...(internalToken ? { internalToken } : {}),
@@ -89,7 +89,7 @@ async function takeSocket(path: string): Promise<void> {
   if (process.platform !== 'win32') await rm(path, { force: true })
 }
 
-type JobFailure = Parameters<Parameters<typeof startWorker>[0]['onError']>[0]
+type JobFailure = Parameters<Parameters<typeof startWorkers>[0]['onError']>[0]
 
 function tellJob({ queue, error, final }: JobFailure): void {
   if (final) log.error({ queue, err: error }, 'a job failed for ever; its message is a dead letter')

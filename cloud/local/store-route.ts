@@ -2,21 +2,26 @@ import { ReadableStream } from 'node:stream/web'
 import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { contentDisposition } from '../content-disposition.ts'
-import type { ObjectStore } from '../ports.ts'
-import { type SignedGet, verifyGet, verifyPut } from './signed-url.ts'
+import type { ObjectStore, PutOptions } from '../ports.ts'
+import { readForm } from './form-post.ts'
+import { type SignedGet, type SignedPut, verifyGet, verifyPost, verifyPut } from './signed-url.ts'
 
 type Options = { store: ObjectStore; signingKey: Uint8Array; clock: Pick<Clock, 'nowMs'> }
 
 /**
  * Serves the local store's signed addresses, `/store/<key>?…`, as S3 would: PUT (200; 412 when the key is
- * taken, 400 BadDigest, 403 expired or forged), GET and HEAD (200, 206 with one range, 404, 416).
+ * taken, 400 BadDigest, 403 expired or forged), POST of a form (204, else the same), GET and HEAD (200, 206 with one range, 404, 416).
  */
 export function storeRoute(options: Options): (request: Request) => Promise<Response> {
   return async (request) => {
     try {
       if (request.method === 'PUT') return await put(request, options)
+      if (request.method === 'POST') return await post(request, options)
       if (request.method === 'GET' || request.method === 'HEAD') return await get(request, options)
-      return refusal(405, new AppError('InvalidArgument', 'The store knows GET, HEAD and PUT.'))
+      return refusal(
+        405,
+        new AppError('InvalidArgument', 'The store knows GET, HEAD, PUT and POST of a form.'),
+      )
     } catch (cause) {
       const error = AppError.from(cause)
       return refusal(error.kind === 'AlreadyExists' ? 412 : error.httpStatus, error)
@@ -26,10 +31,23 @@ export function storeRoute(options: Options): (request: Request) => Promise<Resp
 
 async function put(request: Request, { store, signingKey, clock }: Options): Promise<Response> {
   const signed = verifyPut(signingKey, new URL(request.url), request.headers, clock.nowMs())
-  const { key, sizeBytes, sha256, contentType } = signed
-  const body = request.body ?? new Uint8Array()
-  await store.put(key, body, { sizeBytes, sha256, contentType, ifAbsent: true })
-  return new Response(null, { status: 200, headers: { etag: `"${sha256}"` } })
+  await store.put(signed.key, request.body ?? new Uint8Array(), putOptions(signed))
+  return new Response(null, {
+    status: 200,
+    headers: signed.sha256 === undefined ? {} : { etag: `"${signed.sha256}"` },
+  })
+}
+
+/** A form of a page: 204 as S3's. */
+async function post(request: Request, { store, signingKey, clock }: Options): Promise<Response> {
+  const form = await readForm(request.headers.get('content-type') ?? '', request.body ?? [])
+  const signed = verifyPost(signingKey, form.fields, clock.nowMs())
+  await store.put(signed.key, form.file, putOptions(signed))
+  return new Response(null, { status: 204 })
+}
+
+function putOptions({ sizeBytes, sha256, contentType }: SignedPut): PutOptions {
+  return { sizeBytes, contentType, ifAbsent: true, ...(sha256 !== undefined && { sha256 }) }
 }
 
 async function get(request: Request, { store, signingKey, clock }: Options): Promise<Response> {

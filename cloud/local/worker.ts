@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/error.ts'
 import {
+  beatsyncAtOnce,
   expireEveryMs,
   jobTimeoutMs,
   messageVisibilityS,
@@ -18,9 +19,11 @@ export type WorkerOptions = {
   ports: JobPorts & { queue: LocalQueue }
   handlers: Partial<Record<QueueName, Handler>>
   clock: Clock
-  /** `final`: the message lies among the dead letters now; else it is tried again. */
+  /** False for a worker beside the one that also looks for what is to be deleted. */
+  expires?: boolean
   /** How long the archive keeps what nobody put on hold; undefined: for ever. */
   keepMs?: number | undefined
+  /** `final`: the message lies among the dead letters now; else it is tried again. */
   onError: (failure: { queue: QueueName | 'expire'; body: string; error: AppError; final: boolean }) => void
 }
 
@@ -31,9 +34,22 @@ const patient: readonly QueueName[] = ['thumbnail', 'beatsync']
 const patientEvery = 8
 
 /**
- * Does the jobs of the local cloud one at a time: live and recording on the same machine come first. Woken by
- * the queue at each send, so a job begins in the same millisecond.
+ * All jobs of the local cloud: one at a time, for live and recording on the same machine come first; but BeatSync
+ * beside them, for it takes minutes, which no recording's files are to wait.
  */
+export function startWorkers(options: WorkerOptions): AsyncDisposable {
+  const { beatsync, ...others } = options.handlers
+  const beside = { ...options, handlers: { ...(beatsync && { beatsync }) }, expires: false }
+  const lanes = [{ ...options, handlers: others }, ...Array.from({ length: beatsyncAtOnce }, () => beside)]
+  const workers = lanes.map(startWorker)
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+/** Does the jobs of its queues one at a time. Woken by the queue at each send, so a job begins in the same millisecond. */
 export function startWorker(options: WorkerOptions): AsyncDisposable {
   const stop = new AbortController()
   const running = new Worker(options, stop.signal).run()
@@ -125,7 +141,7 @@ class Worker {
 
   async #expireWhenDue(): Promise<void> {
     const { clock, ports, onError } = this.#options
-    if (clock.monotonicMs() < this.#expireAtMs) return
+    if (this.#options.expires === false || clock.monotonicMs() < this.#expireAtMs) return
     this.#expireAtMs = clock.monotonicMs() + expireEveryMs
     try {
       await expire(ports, this.#stop, { keepMs: this.#options.keepMs })

@@ -12,6 +12,7 @@ export const jobState = z.looseObject({
   /** 0 to 100; never falls within one attempt. */
   progress: z.number(),
   message: z.string(),
+  messageZh: z.string().optional(),
   reason: z.enum(taskReasons).optional(),
   detail: z.string().optional(),
   attempts: z.number().int(),

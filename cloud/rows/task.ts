@@ -12,6 +12,8 @@ export const taskRow = jobState.extend({
   input: z.unknown(),
   /** Set by a cancel: the job stops at its next step. */
   cancelled: z.boolean().optional(),
+  /** Of a result that can be downloaded: by variant. */
+  files: z.record(z.string(), z.object({ key: z.string(), sizeBytes: z.number() })).optional(),
 })
 export type TaskRow = z.infer<typeof taskRow>
 
@@ -42,10 +44,15 @@ export function toTask(row: TaskRow): Task {
   return task.parse(row)
 }
 
-/** Writes a new task; `Aborted` when its id is taken. */
-export async function addTask(catalogue: Catalogue, row: TaskRow & Row): Promise<void> {
+/** Writes a new task, with rows that must not be there without it; `Aborted` when its id is taken. */
+export async function addTask(
+  catalogue: Catalogue,
+  row: TaskRow & Row,
+  beside: readonly Row[] = [],
+): Promise<void> {
   await noteMonth(catalogue, 'T#', row.createdAt)
-  await catalogue.put(row, 'absent')
+  if (beside.length === 0) await catalogue.put(row, 'absent')
+  else await catalogue.putAll([row, ...beside].map((each) => ({ row: each, condition: 'absent' })))
 }
 
 /** Newest first; `cursor` is opaque. */

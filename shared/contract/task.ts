@@ -19,6 +19,7 @@ export const task = z.object({
   status: z.enum(taskStatuses),
   progress: z.number().min(0).max(100),
   message: z.string(),
+  messageZh: z.string().optional(),
   reason: z.enum(taskReasons).optional(),
   detail: z.string().optional(),
   attempts: z.number().int().min(0),

@@ -13,6 +13,8 @@ export type FfmpegRun = {
   input?: AsyncIterable<Uint8Array> | Uint8Array
   timeoutMs: number
   maxOutputBytes: number
+  /** Each piece of stdout as it comes, besides. */
+  onOutput?: (chunk: Buffer) => void
   signal: AbortSignal
 }
 
@@ -34,6 +36,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<Buffer> {
   for (const signal of [stop, overflow.signal]) signal.addEventListener('abort', kill)
   try {
     const stdout = collect(child.stdout, maxOutputBytes, () => overflow.abort())
+    if (run.onOutput) child.stdout.on('data', run.onOutput)
     feed(child, run.input)
     const code = await child.exited
     if (overflow.signal.aborted)

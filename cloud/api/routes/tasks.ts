@@ -1,17 +1,23 @@
 import { z } from 'zod'
 import { exportRequest, taskBody, tasksPage, tasksQuery } from '../../../shared/contract/api.ts'
+import { taskRequest, variantQuery } from '../../../shared/contract/beatsync-api.ts'
 import type { Task } from '../../../shared/contract/task.ts'
 import { listScanMax } from '../../../shared/limits.ts'
 import { listTasks, toTask } from '../../rows/task.ts'
+import { submitBeatsync } from '../beatsync-submit.ts'
 import { mayOperate, mayRead } from '../caller.ts'
 import { exportRange } from '../export-range.ts'
-import { type ApiPorts, type Route, route } from '../route.ts'
-import { cancelTask, findTask, retryTask } from '../task-actions.ts'
+import { type ApiPorts, type Route, rawRoute, redirect, route } from '../route.ts'
+import { cancelTask, findTask, retryTask, taskFile } from '../task-actions.ts'
 
 /** `export-<recording>-v<version>` and the like: longer than a name. */
 const taskPath = z.object({ id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/) })
 
 export function taskRoutes(ports: ApiPorts): Route[] {
+  return [...questions(ports), ...orders(ports)]
+}
+
+function questions(ports: ApiPorts): Route[] {
   return [
     route({
       method: 'GET',
@@ -30,6 +36,31 @@ export function taskRoutes(ports: ApiPorts): Route[] {
       params: taskPath,
       answer: taskBody,
       handle: async ({ params }) => toTask(await findTask(ports, params.id)),
+    }),
+    rawRoute({
+      method: 'GET',
+      path: '/v1/tasks/{id}/download',
+      summary: 'Redirects to a file that a task has made, for five minutes',
+      access: mayRead,
+      params: taskPath,
+      query: variantQuery,
+      status: 302,
+      handle: async ({ params, query }) => redirect(await taskFile(ports, params.id, query.variant)),
+    }),
+  ]
+}
+
+function orders(ports: ApiPorts): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/v1/tasks',
+      summary: 'Puts a piece of music under a dance video where it belongs; answers the task',
+      access: mayOperate,
+      body: taskRequest,
+      answer: taskBody,
+      status: 202,
+      handle: ({ body, caller }) => submitBeatsync(ports, body, caller),
     }),
     route({
       method: 'POST',

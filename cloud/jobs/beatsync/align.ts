@@ -50,5 +50,8 @@ export function align(dance: Float32Array, bgm: Float32Array): Alignment | Refus
 const isSame = (one: Place, two: Place) => Math.abs(one.offsetMs - two.offsetMs) < sameWithinMs
 
 function thinned(samples: Float32Array): Float32Array {
-  return Float32Array.from({ length: Math.ceil(samples.length / roughStep) }, (_, i) => samples[i * roughStep] as number)
+  return Float32Array.from(
+    { length: Math.ceil(samples.length / roughStep) },
+    (_, i) => samples[i * roughStep] as number,
+  )
 }

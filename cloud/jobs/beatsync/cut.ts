@@ -1,10 +1,10 @@
-import { AppError } from '../../../shared/error.ts'
+import type { BeatsyncVariant } from '../../../shared/contract/beatsync-api.ts'
+import type { AppError } from '../../../shared/error.ts'
 import { JobError } from '../reason.ts'
 import type { Alignment } from './align.ts'
 import { levelsOf, silentHeadMs, tailCutMs } from './silence.ts'
 
-export const variants = ['modular', 'v2'] as const
-export type Variant = (typeof variants)[number]
+export type Variant = BeatsyncVariant
 
 /** A range of the dance video's time. */
 export type Cut = { fromMs: number; toMs: number }
@@ -31,7 +31,8 @@ export function overlapOf({ dance, bgm, rate, pictures, alignment }: Heard): Cut
   const { offsetMs, driftPpm } = alignment
   const soundMs = (dance.length * 1000) / rate
   const bgmEndMs = offsetMs + (bgm.length * 1000) / rate / (1 + driftPpm * 1e-6)
-  const danceEndMs = pictures.toMs - soundMs < tracksApartMs ? Math.min(pictures.toMs, soundMs) : pictures.toMs
+  const danceEndMs =
+    pictures.toMs - soundMs < tracksApartMs ? Math.min(pictures.toMs, soundMs) : pictures.toMs
   return { fromMs: Math.max(pictures.fromMs, offsetMs), toMs: Math.min(danceEndMs, bgmEndMs) }
 }
 
@@ -44,7 +45,8 @@ export function cutOf(heard: Heard, variant: Variant): Cut {
   if (overlap.toMs - overlap.fromMs < cutMinMs) throw tooShort()
   const { alignment, dance, bgm, rate } = heard
   const bgmPart = part(bgm, rate, bgmTimeMs(alignment, overlap.fromMs), bgmTimeMs(alignment, overlap.toMs))
-  const heardParts = variant === 'modular' ? [bgmPart] : [bgmPart, part(dance, rate, overlap.fromMs, overlap.toMs)]
+  const heardParts =
+    variant === 'modular' ? [bgmPart] : [bgmPart, part(dance, rate, overlap.fromMs, overlap.toMs)]
   const cuts = heardParts.map((samples) => {
     const levels = levelsOf(samples, rate)
     const tailMs = tailCutMs(levels)
@@ -72,6 +74,6 @@ function tooShort(): AppError {
     'FailedPrecondition',
     'PROCESSING_FAILED',
     'Less than half a second of music plays while there are pictures.',
-    { zh: '画面与音乐重叠不足半秒。' },
+    { zh: '画面与音乐重叠不足半秒。', detail: 'too_short' },
   )
 }

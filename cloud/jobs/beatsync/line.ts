@@ -64,7 +64,8 @@ function leastSquares(peaks: readonly Peak[], line: Line, slopeMax: number): Lin
   const spread = wxx / w - meanX ** 2
   const b = spread > 0 ? (wxy / w - meanX * meanY) / spread : 0
   const a = meanY - b * meanX
-  const rest = peaks.reduce((sum, { at, offset, height }) => sum + height * (offset - a - b * (at - t0)) ** 2, 0) / w
+  const rest =
+    peaks.reduce((sum, { at, offset, height }) => sum + height * (offset - a - b * (at - t0)) ** 2, 0) / w
   const error = Math.sqrt((rest + resolution ** 2) / Math.max(1e-9, spread * peaks.length))
   const isKnown = peaks.length >= 3 && Math.abs(b) > sure * error && Math.abs(b) <= slopeMax
   return isKnown ? { ...line, a, b } : { ...line, a: meanY, b: 0 }
@@ -86,7 +87,11 @@ function peakNear(piece: Piece, { a, b, t0 }: Line): Peak {
 function peakBetween({ at, values, room }: Piece, from: number, to: number): Peak {
   let top = from
   for (let i = from; i <= to; i += 1) if (Math.abs(values[i] ?? 0) > Math.abs(values[top] ?? 0)) top = i
-  const [left, height, right] = [top - 1, top, top + 1].map((i) => Math.abs(values[i] ?? 0)) as [number, number, number]
+  const [left, height, right] = [top - 1, top, top + 1].map((i) => Math.abs(values[i] ?? 0)) as [
+    number,
+    number,
+    number,
+  ]
   const bend = left - 2 * height + right
   const shift = bend < 0 ? Math.max(-0.5, Math.min(0.5, (left - right) / (2 * bend))) : 0
   return { at, offset: top - room + shift, height }

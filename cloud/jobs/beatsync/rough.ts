@@ -24,7 +24,10 @@ export function roughLags(dance: Float32Array, bgm: Float32Array, rate: number):
   const fft = new Fft(powerOfTwo(dance.length + bgm.length))
   const high = highest(energies(fft, dance, bgm, lags), apart)
   const smear = Math.ceil(smearedBy * shorter)
-  const wide = highest(smoothed(energies(fft, shuffled(dance, rate), bgm, lags), smear), Math.max(apart, smear))
+  const wide = highest(
+    smoothed(energies(fft, shuffled(dance, rate), bgm, lags), smear),
+    Math.max(apart, smear),
+  )
   const found = [...worthwhile(high, highShare ** 2), ...worthwhile(wide, wideShare)]
   return distinct(found, apart).map((at) => at + lags.first)
 }

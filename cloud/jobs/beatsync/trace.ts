@@ -1,5 +1,5 @@
 import { correlate, Fft } from './fft.ts'
-import { type Line, fitLine, type Piece } from './line.ts'
+import { fitLine, type Line, type Piece } from './line.ts'
 import { driftMax } from './rough.ts'
 
 export type Place = { offsetMs: number; score: number; driftPpm: number }
@@ -14,7 +14,10 @@ const slackS = 0.03 // A rough place is not exact.
  */
 export function trace(dance: Float32Array, bgm: Float32Array, lag: number, rate: number): Place {
   const first = follow(dance, bgm, lag, rate)
-  const second = first.b === 0 ? first : follow(warped(dance, 1 / (1 - first.b)), bgm, startOf(first) * (1 - first.b), rate)
+  const second =
+    first.b === 0
+      ? first
+      : follow(warped(dance, 1 / (1 - first.b)), bgm, startOf(first) * (1 - first.b), rate)
   const isBetter = second !== first && second.score > first.score
   const [speed, start] = isBetter
     ? [(1 - first.b) * (1 - second.b), startOf(second) / (1 - first.b)]
@@ -60,7 +63,8 @@ function warped(samples: Float32Array, speed: number): Float32Array {
 function slice(signal: Float32Array, from: number, to: number): Float32Array {
   const out = new Float32Array(to - from)
   const begin = Math.max(0, from)
-  if (begin < Math.min(to, signal.length)) out.set(signal.subarray(begin, Math.min(to, signal.length)), begin - from)
+  if (begin < Math.min(to, signal.length))
+    out.set(signal.subarray(begin, Math.min(to, signal.length)), begin - from)
   return out
 }
 

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { AppError } from '../../shared/error.ts'
-import { rtpReorderMs, rtspAnswerMs, rtspReportMs, rtspTeardownMs } from '../../shared/limits.ts'
+import {
+  rtpReorderMs,
+  rtspAnswerMs,
+  rtspReadBytes,
+  rtspReportMs,
+  rtspTeardownMs,
+} from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { CameraUri } from '../protocol/camera-uri.ts'
 import { type Ports, RtspClient, type RtspClientEvent } from '../protocol/rtsp/client-session.ts'
@@ -27,6 +33,17 @@ export type RtspConnectionOptions = {
   nextEpoch: () => number
   output: SourceOutput
   signal: AbortSignal
+}
+
+// All connections read into one: what is kept of it is copied while it is taken apart, before anybody reads again.
+const readBuffer = Buffer.alloc(rtspReadBytes)
+
+function readInto(take: (bytes: Uint8Array) => void) {
+  const callback = (bytes: number) => {
+    take(readBuffer.subarray(0, bytes))
+    return true
+  }
+  return { buffer: readBuffer, callback }
 }
 
 const punch = Buffer.alloc(4) // To the camera's RTP port: firewalls then let its packets in.
@@ -101,10 +118,12 @@ class RtspConnection {
     const { address, secure, uri } = this.#options
     const to = { host: address.address, port: address.port }
     const name = isIP(uri.host) ? {} : { servername: uri.host }
-    const socket = secure ? connectTls({ ...to, ...name }) : connect({ ...to, noDelay: true })
+    const take = (bytes: Uint8Array) => this.#handle(this.#session.push(bytes))
+    const socket = secure
+      ? connectTls({ ...to, ...name }).on('data', take)
+      : connect({ ...to, noDelay: true, onread: readInto(take) })
     const begin = () => this.#handle(this.#session.begin())
     socket.once(secure ? 'secureConnect' : 'connect', begin)
-    socket.on('data', (bytes: Buffer) => this.#handle(this.#session.push(bytes)))
     socket.on('error', (cause) => this.#settle.reject(connectionError(cause)))
     socket.on('close', () =>
       this.#settle.reject(

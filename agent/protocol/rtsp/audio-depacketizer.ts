@@ -17,7 +17,7 @@ class PlainDepacketizer implements Depacketizer {
   refused = 0
 
   push({ packet: { timestamp, payload }, lost, arrivalMs }: Received): RtpUnit[] {
-    return [{ timestamp, offset: 0, parts: [payload], damaged: false, lost, arrivalMs }]
+    return [{ timestamp, offset: 0, parts: [Buffer.from(payload)], damaged: false, lost, arrivalMs }]
   }
 
   end(): RtpUnit[] {
@@ -63,7 +63,7 @@ class AacDepacketizer implements Depacketizer {
     let at = 0
     for (const bytes of sizes) {
       if (at + bytes > data.length) return this.#refuse()
-      parts.push(data.subarray(at, at + bytes))
+      parts.push(Buffer.from(data.subarray(at, at + bytes)))
       at += bytes
     }
     return parts.map((part, i) => this.#unit(timestamp, i * this.#frameTicks, part, arrivalMs))
@@ -85,7 +85,7 @@ class AacDepacketizer implements Depacketizer {
     const known = this.#fragment?.timestamp === timestamp && this.#fragment.size === size
     const fragment: Fragment =
       known && this.#fragment ? this.#fragment : { timestamp, size, parts: [], bytes: 0 }
-    fragment.parts.push(data)
+    fragment.parts.push(Buffer.from(data))
     fragment.bytes += data.length
     this.#fragment = fragment
     if (fragment.bytes > Math.min(size, rtpSoundBytesMax)) return this.#refuse()

@@ -6,7 +6,7 @@ export type RtpUnit = {
   timestamp: number
   /** Ticks to add: frames that share a packet follow each other. */
   offset: number
-  /** Views of packets, or joined fragments. Of sound one element. */
+  /** Its own: packets are written over by the next read. Of sound one element. */
   parts: Uint8Array[]
   /** Some of it did not come, or could not be read. */
   damaged: boolean

@@ -73,7 +73,7 @@ export class LatmDepacketizer implements Depacketizer {
     }
     const element =
       this.#element?.timestamp === timestamp ? this.#element : { timestamp, parts: [], bytes: 0 }
-    element.parts.push(payload)
+    element.parts.push(Buffer.from(payload))
     element.bytes += payload.length
     this.#element = element
     if (element.bytes > rtpSoundBytesMax) return this.#refuse()

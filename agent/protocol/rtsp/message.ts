@@ -24,7 +24,7 @@ export type RtspResponse = {
   headers: RtspHeaders
   body: Uint8Array
 }
-/** RTP or RTCP between the messages; `payload` is a view. */
+/** RTP or RTCP between the messages; `payload` is a view of what was read. */
 export type InterleavedFrame = { kind: 'frame'; channel: number; payload: Uint8Array }
 export type RtspMessage = RtspRequest | RtspResponse | InterleavedFrame
 
@@ -54,9 +54,10 @@ const empty: Buffer = Buffer.alloc(0)
 export class RtspParser {
   readonly #isChannel: (channel: number) => boolean
   #bytes: Buffer = empty
-  #waiting: Uint8Array[] = []
+  /** The beginning of a message, and of how many bytes it will be; undefined while that is not known. */
+  #waiting: Buffer[] = []
   #waitingBytes = 0
-  #needed = 1
+  #needed: number | undefined
   #resyncs = 0
   #skipped = 0
   #inSync = true
@@ -71,12 +72,26 @@ export class RtspParser {
     return this.#resyncs
   }
 
+  /** What it answers are views of `bytes`: of use until that is written over. */
   push(bytes: Uint8Array): RtspMessage[] {
-    this.#waiting.push(bytes)
-    this.#waitingBytes += bytes.length
-    if (this.#bytes.length + this.#waitingBytes < this.#needed) return []
-    this.#gather()
     const messages: RtspMessage[] = []
+    let rest = bytes
+    while (this.#waitingBytes > 0 && rest.length > 0) {
+      const missing = this.#needed === undefined ? rest.length : this.#needed - this.#waitingBytes
+      this.#wait(rest.subarray(0, missing))
+      rest = rest.subarray(missing)
+      if (this.#needed !== undefined && this.#waitingBytes < this.#needed) return messages
+      const split = Buffer.concat(this.#waiting)
+      this.#waiting = []
+      this.#waitingBytes = 0
+      this.#read(split, messages)
+    }
+    if (rest.length > 0) this.#read(Buffer.from(rest.buffer, rest.byteOffset, rest.length), messages)
+    return messages
+  }
+
+  #read(bytes: Buffer, messages: RtspMessage[]): void {
+    this.#bytes = bytes
     let at = 0
     for (;;) {
       const read = this.#next(at)
@@ -84,18 +99,14 @@ export class RtspParser {
       at = read.end
       if (read.message) messages.push(read.message)
     }
-    this.#bytes = this.#bytes.subarray(at)
-    return messages
+    this.#bytes = empty
+    if (at < bytes.length) this.#wait(bytes.subarray(at))
   }
 
-  /** Bytes that were left over are at most one message: each is copied once, and only where it was split. */
-  #gather(): void {
-    const parts = this.#bytes.length > 0 ? [this.#bytes, ...this.#waiting] : this.#waiting
-    const [first = empty] = parts
-    this.#bytes =
-      parts.length === 1 ? Buffer.from(first.buffer, first.byteOffset, first.length) : Buffer.concat(parts)
-    this.#waiting = []
-    this.#waitingBytes = 0
+  /** Copies the beginning of a message that is not there yet. */
+  #wait(bytes: Uint8Array): void {
+    this.#waiting.push(Buffer.from(bytes))
+    this.#waitingBytes += bytes.length
   }
 
   #next(at: number): Next {
@@ -121,7 +132,7 @@ export class RtspParser {
   #text(at: number): Next {
     const head = this.#head(at)
     if (head === 'none') return this.#skip(at)
-    if (head === undefined) return this.#need(this.#bytes.length - at + 1)
+    if (head === undefined) return this.#need(undefined)
     const { line, headers, bodyAt, end } = head
     if (end > this.#bytes.length) return this.#need(end - at)
     this.#inSync = true
@@ -155,7 +166,7 @@ export class RtspParser {
     return { end: at + 1 }
   }
 
-  #need(bytes: number): undefined {
+  #need(bytes: number | undefined): undefined {
     this.#needed = bytes
   }
 }

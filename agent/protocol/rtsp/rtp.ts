@@ -22,13 +22,13 @@ const fixedHeaderBytes = 12
  */
 export function parseRtp(packet: Uint8Array): RtpPacket | undefined {
   if (packet.length < fixedHeaderBytes) return undefined
-  const view = new DataView(packet.buffer, packet.byteOffset, packet.length)
-  const [first = 0, second = 0] = packet
+  const first = packet[0] ?? 0
+  const second = packet[1] ?? 0
   if (first >> 6 !== 2) return undefined
   let start = fixedHeaderBytes + (first & 0x0f) * 4
   if ((first & 0x10) !== 0) {
     if (start + 4 > packet.length) return undefined
-    start += 4 + view.getUint16(start + 2) * 4
+    start += 4 + u16(packet, start + 2) * 4
   }
   const padding = (first & 0x20) === 0 ? 0 : (packet.at(-1) ?? 0)
   const end = packet.length - padding
@@ -36,11 +36,16 @@ export function parseRtp(packet: Uint8Array): RtpPacket | undefined {
   return {
     payloadType: second & 0x7f,
     marker: second >> 7 === 1,
-    sequence: view.getUint16(2),
-    timestamp: view.getUint32(4),
-    ssrc: view.getUint32(8),
+    sequence: u16(packet, 2),
+    timestamp: u16(packet, 4) * 65_536 + u16(packet, 6),
+    ssrc: u16(packet, 8) * 65_536 + u16(packet, 10),
     payload: packet.subarray(start, end),
   }
+}
+
+// Twenty thousand times a second with fifty cameras: a DataView for each packet is the half of what reading it costs.
+function u16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 }
 
 /** The twelve bytes before a payload; for the simulator and tests. */

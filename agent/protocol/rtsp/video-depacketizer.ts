@@ -2,6 +2,7 @@ import { nalUnitsPerUnitMax, rtpPictureBytesMax } from '../../../shared/limits.t
 import { claimsFirstSlice } from '../../../shared/media/h264-slice.ts'
 import { isVcl, type NalCodec, nalType } from '../../../shared/media/nal.ts'
 import type { Depacketizer, RtpUnit } from './depacketizer.ts'
+import { NalSlab } from './nal-slab.ts'
 import type { Received } from './rtp.ts'
 
 /** A payload taken apart: whole NAL units, or a piece of one with the header that the whole one has. */
@@ -10,8 +11,6 @@ type Payload =
   | { kind: 'fragment'; header: Uint8Array; piece: Uint8Array; start: boolean; end: boolean }
   | { kind: 'none' }
   | { kind: 'bad' }
-
-type Fragments = { parts: Uint8Array[]; bytes: number }
 
 type Draft = {
   timestamp: number
@@ -34,7 +33,9 @@ export class VideoDepacketizer implements Depacketizer {
   readonly #codec: NalCodec
   readonly #open: (payload: Uint8Array) => Payload
   #draft: Draft | undefined
-  #fragments: Fragments | undefined
+  readonly #slab = new NalSlab()
+  /** A NAL unit is being put together. */
+  #gathers = false
   /** Packets that were lost before the next unit, whose own loss is not counted yet. */
   #lost = 0
   #doubtful = false
@@ -65,7 +66,7 @@ export class VideoDepacketizer implements Depacketizer {
 
   /** What is missing is of the picture under way if it goes on behind it, or did not end before it. */
   #loss(lost: number, timestamp: number): void {
-    this.#fragments = undefined
+    this.#gathers = false
     if (this.#draft) {
       this.#draft.damaged = true
       this.#draft.lost += lost
@@ -75,7 +76,7 @@ export class VideoDepacketizer implements Depacketizer {
 
   #refuse(): void {
     this.refused += 1
-    this.#fragments = undefined
+    this.#gathers = false
     if (this.#draft) this.#draft.damaged = true
     else this.#doubtful = true
   }
@@ -84,9 +85,9 @@ export class VideoDepacketizer implements Depacketizer {
     const draft = this.#begin(timestamp)
     draft.arrivalMs = arrivalMs
     if (payload.kind === 'whole') {
-      if (this.#fragments) draft.damaged = true
-      this.#fragments = undefined
-      for (const nal of payload.nalUnits) this.#add(draft, nal)
+      if (this.#gathers) draft.damaged = true
+      this.#gathers = false
+      for (const nal of payload.nalUnits) this.#add(draft, this.#slab.copied(nal))
     } else if (payload.kind === 'fragment') this.#gather(draft, payload)
   }
 
@@ -101,20 +102,20 @@ export class VideoDepacketizer implements Depacketizer {
 
   #gather(draft: Draft, { header, piece, start, end }: Extract<Payload, { kind: 'fragment' }>): void {
     if (start) {
-      if (this.#fragments) draft.damaged = true
-      this.#fragments = { parts: [header], bytes: header.length }
+      if (this.#gathers) draft.damaged = true
+      this.#gathers = true
+      this.#slab.begin()
+      this.#slab.append(header)
     }
-    const fragments = this.#fragments
-    if (!fragments) {
+    if (!this.#gathers) {
       draft.damaged = true
       return
     }
-    fragments.parts.push(piece)
-    fragments.bytes += piece.length
-    if (fragments.bytes > rtpPictureBytesMax) this.#refuse()
+    this.#slab.append(piece)
+    if (this.#slab.length > rtpPictureBytesMax) this.#refuse()
     else if (end) {
-      this.#fragments = undefined
-      this.#add(draft, Buffer.concat(fragments.parts))
+      this.#gathers = false
+      this.#add(draft, this.#slab.take())
     }
   }
 
@@ -143,8 +144,8 @@ export class VideoDepacketizer implements Depacketizer {
   #finish(units: RtpUnit[]): void {
     const draft = this.#draft
     this.#draft = undefined
-    if (this.#fragments && draft) draft.damaged = true
-    this.#fragments = undefined
+    if (this.#gathers && draft) draft.damaged = true
+    this.#gathers = false
     if (!draft) return
     const { nalUnits, timestamp, damaged, lost, arrivalMs } = draft
     this.#lastTimestamp = timestamp

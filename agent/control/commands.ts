@@ -24,6 +24,8 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
   file: AgentFile
   phones: Phones
   broadcast: PhoneBroadcast
+  /** Vehicles that are called when somebody wants them. */
+  wants?: { nameOf(name: string): string | undefined; always(stream: string, always: boolean): void }
   sources: Pick<Sources, 'set' | 'setAlways' | 'check' | 'hold' | 'info' | 'list' | 'nameOf' | 'remove'>
   recordings: Recordings
   report: (recording: Recording) => Promise<RecordingReport>
@@ -49,11 +51,13 @@ export function createCommands(parts: CommandParts): Commands {
       recorders.setPolicy(stream, policy.ring)
       ring.setStreamPolicy(stream, policy)
       sources.setAlways(stream, policy.ring === 'always')
+      parts.wants?.always(stream, policy.ring === 'always')
       if (source !== undefined) sources.set(stream, source)
     },
   })
   const phoneNames = () => phones.connected().map((phone) => phone.name)
-  const streams: StreamParts = { hub, policies, sources, recordings, phoneNames, clock }
+  const vehicleName = (name: string) => parts.wants?.nameOf(name)
+  const streams: StreamParts = { hub, policies, sources, recordings, phoneNames, vehicleName, clock }
   const startedMs = clock.monotonicMs()
   return {
     streams: streamCommands(streams),

@@ -16,6 +16,8 @@ export type StreamParts = {
   recordings: { of(stream: string): string[] }
   /** Phones that are there but have not filmed: streams to come. */
   phoneNames: () => string[]
+  /** A channel of a vehicle that may be called, whether it was ever seen or not. */
+  vehicleName?: (name: string) => string | undefined
   clock: Clock
 }
 
@@ -51,6 +53,8 @@ export function known(name: string, parts: StreamParts): string {
   const names = [...new Set([...streamNames(parts), ...parts.phoneNames()])]
   const found = names.find((candidate) => candidate.toLowerCase() === name.toLowerCase())
   if (found !== undefined) return found
+  const vehicle = parts.vehicleName?.(name)
+  if (vehicle !== undefined) return vehicle
   const others = names.length > 0 ? ` There are: ${names.slice(0, 20).join(', ')}.` : ''
   throw new AppError('NotFound', `There is no stream ${name}.${others}`, { zh: `没有流 ${name}。` })
 }

@@ -1,6 +1,12 @@
 import type { Clock } from '../../shared/node/clock.ts'
 import { parseRtmpUrl } from '../protocol/rtmp/address.ts'
-import { Forward, type ForwardEvent, type ForwardStatus, type ForwardStream } from './rtmp-forwards.ts'
+import {
+  Forward,
+  type ForwardEvent,
+  type ForwardOptions,
+  type ForwardStatus,
+  type ForwardStream,
+} from './rtmp-forwards.ts'
 
 export type SrsPushesOptions = {
   /** `rtmp://host[:port]/app` of the SRS that shows a channel; undefined where it is not a vehicle's. */
@@ -11,6 +17,8 @@ export type SrsPushesOptions = {
   streamOf: (channel: string) => ForwardStream | undefined
   clock: Clock
   random?: () => number
+  /** As for forwards: behind SRS are browsers. */
+  sound?: ForwardOptions['sound']
   onEvent: (event: ForwardEvent) => void
 }
 
@@ -43,9 +51,12 @@ export function createSrsPushes(options: SrsPushesOptions): SrsPushes {
     if (pushes.get(channel) !== push || push.running) return
     const target = options.targetOf(channel)
     if (!target) return
-    const { clock, random = Math.random, onEvent } = options
+    const { clock, random = Math.random, sound, onEvent } = options
     const url = parseRtmpUrl(`${target.url.replace(/\/+$/, '')}/${target.name}`)
-    const running = { stream, forward: new Forward({ stream, url, clock, random, onEvent }) }
+    const running = {
+      stream,
+      forward: new Forward({ stream, url, clock, random, onEvent, ...(sound && { sound }) }),
+    }
     push.running = running
     running.forward.done.then(() => {
       if (push.running === running) delete push.running // The stream is over; another may follow.

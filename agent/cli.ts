@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { AppError } from '../shared/error.ts'
 import { type GetOptions, get, type ListOptions, list, share, tasks } from './cli/archive.ts'
+import { type BeatsyncOptions, beatsync } from './cli/beatsync.ts'
 import { listDeadLetters, redriveDeadLetter } from './cli/dead-letters.ts'
 import { type DeployOptions, deploy } from './cli/deploy.ts'
 import { type DoctorOptions, doctor } from './cli/doctor.ts'
@@ -262,6 +263,16 @@ function addArchiveCommands(): void {
   client(dlq, 'redrive <queue> <id>', 'begins the job anew', '重新执行该任务').action(
     served(redriveDeadLetter),
   )
+  client(program, 'beatsync <dance> <bgm>', 'puts music under a dance video, in time', '将音乐与舞蹈视频对齐')
+    .option('-o, --output <dir>', 'where the results go', '.')
+    .option('--variant <name...>', 'modular, v2; else both')
+    .option('--exact', 'encodes the pictures again where the cut lies between key frames')
+    .option('--priority <priority>', 'high, normal or low')
+    .action(
+      served((server, output, dance: string, bgm: string, options: BeatsyncOptions) =>
+        beatsync(server, output, { dance, bgm }, options),
+      ),
+    )
   client(program, 'tasks [id]', 'work of the cloud', '云端任务')
     .option('--watch', 'until it ends')
     .action(

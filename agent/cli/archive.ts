@@ -114,7 +114,7 @@ function finish(progress: Progress, recording: RecordingDetail): RecordingDetail
 }
 
 /** Into `<path>.part` first: a broken download never looks like a whole one. */
-async function download(server: Server, output: Output, from: string, path: string): Promise<number> {
+export async function download(server: Server, output: Output, from: string, path: string): Promise<number> {
   const response = await server.fetch(from)
   const total = Number(response.headers.get('content-length') ?? 0)
   if (!response.body)

@@ -25,7 +25,7 @@ type Stream = {
 
 const noTime = '-9223372036854775808' // AV_NOPTS_VALUE: an AVI has no presentation times.
 const keyFlag = 1
-const discardFlag = 4 // Before the beginning: an encoder's delay, or what an edit list hides.
+const discardFlag = 4 // An encoder's delay, or what an edit list hides at either end.
 
 /**
  * Reads the text of FFmpeg's `framecrc` muxer (libavformat/framecrcenc.c):
@@ -85,5 +85,5 @@ function addPacket(streams: Map<string, Stream>, line: string): void {
   stream.packets += 1
   if (flags & keyFlag) stream.keysMs.push(at)
   if (!(flags & discardFlag)) stream.fromMs = Math.min(stream.fromMs, at)
-  stream.toMs = Math.max(stream.toMs, at + Number(fields[3]) * stream.tickMs)
+  if (!(flags & discardFlag)) stream.toMs = Math.max(stream.toMs, at + Number(fields[3]) * stream.tickMs)
 }

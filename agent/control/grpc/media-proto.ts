@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js'
 import { load } from '@grpc/proto-loader'
-import type { AccessUnitMessage, UnitNote } from './messages.ts'
+import type { UnitNote } from './messages.ts'
 
 export const mediaServiceName = 'edgereel.v1.MediaService'
 
@@ -11,7 +11,16 @@ export type EncodedUnit = readonly Uint8Array[]
 export type MediaProto = {
   /** `OpenStream` answers with `EncodedUnit`: a unit is encoded once, whoever gets it. */
   readonly service: ServiceDefinition
-  encode(message: AccessUnitMessage | UnitNote): Uint8Array
+  encode(message: UnitNote): Uint8Array
+}
+
+function responseSerialize(unit: EncodedUnit): Buffer {
+  const [only] = unit
+  return unit.length === 1 && only ? asBuffer(only) : Buffer.concat(unit)
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** Reads edgereel.proto. */
@@ -23,7 +32,7 @@ export async function loadMediaProto(): Promise<MediaProto> {
   return {
     service: {
       ...service,
-      OpenStream: { ...open, responseSerialize: (unit: EncodedUnit) => Buffer.concat(unit) },
+      OpenStream: { ...open, responseSerialize },
     },
     encode: (message) => open.responseSerialize(message),
   }

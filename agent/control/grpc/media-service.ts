@@ -2,6 +2,7 @@ import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc
 import { AppError } from '../../../shared/error.ts'
 import { grpcStreamsMax } from '../../../shared/limits.ts'
 import type { Clock } from '../../../shared/node/clock.ts'
+import { type LiveClient, liveClient } from '../../live-client.ts'
 import { type Principal, requireRole } from '../auth.ts'
 import type { Commands } from '../commands-port.ts'
 import { reportMessage, stopped, streamMessage } from './answers.ts'
@@ -23,6 +24,11 @@ import type { UnitEncoder } from './unit-encoder.ts'
 /** A camera that was opened by its address, for as long as it is not released. */
 export type OpenedSource = { name: string; release(): void }
 
+export type GrpcViewerEvent = { stream: string; transport: 'grpc'; client: LiveClient } & (
+  | { type: 'play'; close(): void }
+  | { type: 'stop' }
+)
+
 export type MediaServiceOptions = {
   commands: Pick<Commands, 'streams' | 'recordings' | 'snapshot'>
   findStream: (name: string) => LiveStream | undefined
@@ -34,6 +40,8 @@ export type MediaServiceOptions = {
   clock: Clock
   /** From the arrival of a unit until it is with the connection. */
   onHanded: (latencyMs: number, stream: string) => void
+  /** A client opened a stream, or has left it. */
+  onViewer?: (event: GrpcViewerEvent) => void
   onFault: (error: unknown) => void
   keyFrameWaitMs?: number
 }
@@ -60,8 +68,15 @@ function figuresOf(open: ReadonlySet<StreamCall>): GrpcFigures {
     calls: {},
     bytes: 0,
     droppedUnits: 0,
-    ended: { ended: 0, cancelled: 0, stalled: 0, 'no-key-frame': 0, failed: 0, shutdown: 0 },
+    ended: { ended: 0, cancelled: 0, stalled: 0, 'no-key-frame': 0, failed: 0, shutdown: 0, closed: 0 },
   }
+}
+
+type Wanted = {
+  stream: LiveStream
+  client: LiveClient
+  track: 'video' | 'audio' | undefined
+  source: OpenedSource
 }
 
 /** `edgereel.v1.MediaService`: checks who asks and the form of the question; what is asked for is done by `Commands`. */
@@ -133,17 +148,17 @@ export class MediaService {
         zh: `没有名为 ${source.name} 的流。`,
       })
     }
-    this.#send(call, stream, media, source)
+    const client = liveClient(call.getPeer(), 'grpc', new URLSearchParams(), principal.subject)
+    this.#send(call, { stream, client, track: media, source })
   }
 
   #send(
     call: ServerWritableStream<messages.OpenStreamRequest, EncodedUnit>,
-    stream: LiveStream,
-    track: 'video' | 'audio' | undefined,
-    source: OpenedSource,
+    { stream, client, track, source }: Wanted,
   ): void {
+    const who = { stream: stream.name, transport: 'grpc', client } as const
     const { figures } = this
-    const { encoder, clock, onHanded, keyFrameWaitMs, failing } = this.#options
+    const { encoder, clock, onHanded, onViewer, keyFrameWaitMs, failing } = this.#options
     const sending = new StreamCall({
       ...{ call, stream, track, encoder, clock },
       onHanded: (ms) => onHanded(ms, stream.name),
@@ -160,9 +175,11 @@ export class MediaService {
         figures.streams = this.#open.size
         figures.ended[reason] += 1
         source.release()
+        onViewer?.({ type: 'stop', ...who })
       },
     })
     this.#open.add(sending)
+    onViewer?.({ type: 'play', ...who, close: () => sending.close() })
     figures.streams = this.#open.size
     this.#count(0)
     sending.start()

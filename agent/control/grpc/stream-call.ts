@@ -18,7 +18,14 @@ export type LiveStream = {
 }
 
 /** Why an open stream ended; each is counted. */
-export type StreamCallEnd = 'ended' | 'cancelled' | 'stalled' | 'no-key-frame' | 'failed' | 'shutdown'
+export type StreamCallEnd =
+  | 'ended'
+  | 'cancelled'
+  | 'stalled'
+  | 'no-key-frame'
+  | 'failed'
+  | 'shutdown'
+  | 'closed' // Somebody asked for it.
 
 export type StreamCallOptions = {
   call: ServerWritableStream<OpenStreamRequest, EncodedUnit>
@@ -76,6 +83,11 @@ export class StreamCall {
 
   get queuedUnits(): number {
     return this.#queue.length
+  }
+
+  /** Somebody asked for it. */
+  close(): void {
+    this.#fail('closed', new AppError('Aborted', 'this session was closed', { zh: '会话已被关闭。' }))
   }
 
   /** The agent stops. */

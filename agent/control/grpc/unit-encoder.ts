@@ -3,6 +3,7 @@ import { joinAnnexB } from '../../../shared/media/nal.ts'
 import type { Clock } from '../../../shared/node/clock.ts'
 import type { MediaProto } from './media-proto.ts'
 import type { UnitNote } from './messages.ts'
+import { unitMessage } from './unit-message.ts'
 import type { Dropped } from './unit-queue.ts'
 
 /** Units as messages, each encoded once and kept as long as the unit itself. */
@@ -32,26 +33,20 @@ export class UnitEncoder {
   }
 
   #make(unit: AccessUnit): Uint8Array {
-    const { config, dtsMs, ptsMs, randomAccess, track, epoch, arrivalMs, damaged = false } = unit
+    const { config, dtsMs, ptsMs, randomAccess, track, epoch, arrivalMs, damaged = false, nalUnits } = unit
     const agoMs = this.#clock.monotonicMs() - arrivalMs
-    return this.#encode({
-      codec: config.codec,
-      dts: dtsMs,
-      pts: ptsMs,
-      key: randomAccess,
-      payload: payloadOf(unit),
-      track,
-      epoch,
+    const annexB = config.codec === 'h264' || config.codec === 'h265'
+    return unitMessage({
+      ...{ codec: config.codec, dts: dtsMs, pts: ptsMs, key: randomAccess, track, epoch, damaged },
       arrivedAt: Math.round(this.#clock.nowMs() - agoMs),
-      damaged,
+      annexB,
+      // Annex B where the codec has NAL units, so that payloads one behind the other are a file; else the frame itself.
+      parts:
+        annexB && randomAccess && config.track === 'video'
+          ? [...config.parameterSets, ...nalUnits]
+          : nalUnits,
     })
   }
-}
-
-/** Annex B where the codec has NAL units, so that payloads one behind the other are a file; else the frame itself. */
-function payloadOf({ config, nalUnits, randomAccess }: AccessUnit): Uint8Array {
-  if (config.codec !== 'h264' && config.codec !== 'h265') return Buffer.concat(nalUnits)
-  return joinAnnexB(randomAccess ? [...config.parameterSets, ...nalUnits] : nalUnits)
 }
 
 function described(config: CodecConfig): NonNullable<UnitNote['config']> {

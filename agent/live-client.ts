@@ -8,13 +8,15 @@ export type LiveClient = {
   readonly app: string
   /** The rest of the query, without what let it in. */
   readonly param: string
+  /** Whose token let it in, or which link; empty when it needed none. */
+  readonly subject: string
 }
 
 const secretKeys = ['token', 'sig', 'sign', 'exp']
 
-export function liveClient(address: string, app: string, query: URLSearchParams): LiveClient {
+export function liveClient(address: string, app: string, query: URLSearchParams, subject = ''): LiveClient {
   const rest = new URLSearchParams(query)
   for (const key of secretKeys) rest.delete(key)
   const param = rest.size === 0 ? '' : `?${rest}`
-  return { id: randomUUID(), address: address.replace(/^::ffff:/i, ''), app, param }
+  return { id: randomUUID(), address: address.replace(/^::ffff:/i, ''), app, param, subject }
 }

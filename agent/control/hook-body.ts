@@ -26,7 +26,7 @@ export type HookEvent =
   | { action: 'on_record'; stream: string; recording: Recording }
   | { action: 'on_vehicle_data'; stream: string; address: string; payloadType: number; bytes: Uint8Array }
 
-const nobody: LiveClient = { id: '', address: '', app: 'live', param: '' }
+const nobody: LiveClient = { id: '', address: '', app: 'live', param: '', subject: '' }
 
 /**
  * The bodies of SRS's `http_hooks` (PROTOCOLS.md, 6), so that what listens to SRS listens to us, and what SRS has no

@@ -11,18 +11,23 @@ import { linkRoutes } from './link-routes.ts'
 import type { Metrics } from './metrics.ts'
 import { type CloudDocument, openApiDocument } from './openapi.ts'
 import type { RequestContext, Route } from './route.ts'
+import { type Sessions, sessionRoutes } from './session-routes.ts'
 import type { SignedPaths } from './signed-path.ts'
 import { snapshotRoutes } from './snapshot-routes.ts'
 import type { Tokens } from './tokens.ts'
+import { type VehicleCommands, vehicleRoutes } from './vehicle-routes.ts'
 
 export type ApiOptions = {
   commands: Commands
   auth: Auth
   tokens: Tokens
   links: SignedPaths
+  sessions: Sessions
   metrics: Metrics
   health: HealthChecks
   clock: Clock
+  /** Absent where there are none. */
+  vehicles?: VehicleCommands
   /** The document of the cloud's API, for the one of both; undefined while it is away. */
   cloudDocument?: () => Promise<CloudDocument | undefined>
 }
@@ -33,11 +38,13 @@ type Env = { Bindings: RequestContext }
 
 /** The agent's API as a function: the same under `node:http` and in tests. It throws `AppError`; the door answers it. */
 export function createApi(options: ApiOptions): AgentApi {
-  const { commands, links, clock } = options
+  const { commands, links, sessions, clock } = options
   const routes = [
     ...commandRoutes(commands, clock),
     ...snapshotRoutes(commands, clock),
     ...linkRoutes(links, clock),
+    ...sessionRoutes(sessions),
+    ...(options.vehicles ? vehicleRoutes(options.vehicles, clock) : []),
     ...doorRoutes(options),
   ]
   const app = new Hono<Env>()

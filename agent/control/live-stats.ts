@@ -12,15 +12,17 @@ type LiveSources = {
   forwards: () => ForwardStatus[]
   /** Open, whatever they do. */
   rtmpConnections: () => number
+  /** Open streams of gRPC clients. */
+  grpcViewers: () => number
 }
 
 /** `live` of `GET /agent/v1/stats`. */
 export function liveStats(sources: LiveSources): NonNullable<AgentStats['live']> {
-  const { hub, play, times, hooks, forwards, rtmpConnections } = sources
+  const { hub, play, times, hooks, forwards, rtmpConnections, grpcViewers } = sources
   const { viewers, bytes, skips, skippedBytes, ended } = play
   return {
     publishers: publishersByKind(hub.streams()),
-    viewers: { ...viewers },
+    viewers: { ...viewers, grpc: grpcViewers() },
     rtmpConnections: rtmpConnections(),
     ...{ bytes, skips, skippedBytes },
     ended: { ...ended },

@@ -33,6 +33,8 @@ export async function openTokens(options: {
   file: AgentFile
   adminPath: string
   clock: Clock
+  /** Whoever it let in is to leave. */
+  onRevoked?: (name: string) => void
 }): Promise<Tokens> {
   const { file, adminPath, clock } = options
   await adoptAdmin(file, adminPath, clock)
@@ -70,6 +72,7 @@ export async function openTokens(options: {
         ...record,
         tokens: record.tokens.filter(({ id }) => id !== stored.id),
       }))
+      options.onRevoked?.(stored.name)
     },
   }
 }

@@ -14,6 +14,8 @@ export type PublishRequest = {
   client?: LiveClient
   /** Another connection of the same identity took over: close this one. */
   onDisplaced(): void
+  /** Somebody asked to end it: close the connection. Absent: as `onDisplaced`. */
+  close?(): void
 }
 
 /** The writing end of a stream. Synchronous, and never throws; after `end` or a take-over it does nothing. */
@@ -32,6 +34,8 @@ export type HubEvent = {
   client?: LiveClient
   reason?: string
   error?: unknown
+  /** Of `published`: ends the publisher's connection. */
+  close?: () => void
 }
 
 export type Hub = Disposable & {
@@ -86,7 +90,8 @@ class StreamHub implements Hub {
     entry.request = request
     if (displaced) this.#displace(entry, displaced)
     entry.stream.begin(request.kind)
-    this.#tell('published', entry.stream, clientOf(request))
+    const close = () => (request.close ?? request.onDisplaced)()
+    this.#tell('published', entry.stream, { ...clientOf(request), close })
     return this.#publisher(entry, request)
   }
 
@@ -235,7 +240,7 @@ class StreamHub implements Hub {
   #tell(
     type: HubEvent['type'],
     stream: Stream,
-    more: Pick<HubEvent, 'client' | 'reason' | 'error'> = {},
+    more: Pick<HubEvent, 'client' | 'reason' | 'error' | 'close'> = {},
   ): void {
     this.#options.onEvent({ type, stream: stream.name, kind: stream.kind, ...more })
   }

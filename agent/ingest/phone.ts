@@ -3,7 +3,7 @@ import { AppError } from '../../shared/error.ts'
 import { recordingSaveRetryMs } from '../../shared/limits.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import type { Hub, Publisher } from '../hub/hub.ts'
-import { liveClient } from '../live-client.ts'
+import { type LiveClient, liveClient } from '../live-client.ts'
 import type { PhoneConnection } from './phone-connection.ts'
 import type { Moment, PhoneEffect, PhoneSession } from './phone-session.ts'
 
@@ -112,7 +112,7 @@ export class Phone {
         name: this.name,
         kind: 'phone',
         identity: this.identity,
-        client: liveClient(this.connection?.address ?? '', 'android-cam', new URLSearchParams()),
+        client: this.#client(),
         onDisplaced: () => this.#displaced(),
       })
       this.#nameRefused = false
@@ -121,6 +121,11 @@ export class Phone {
       this.session.message = AppError.from(error).message
     }
     return this.#publisher
+  }
+
+  #client(): LiveClient {
+    const { address = '', principal } = this.connection ?? {}
+    return liveClient(address, 'android-cam', new URLSearchParams(), principal?.subject)
   }
 
   #displaced(): void {

@@ -5,7 +5,13 @@ import type { Clock } from '../../shared/node/clock.ts'
 import type { LiveClient } from '../live-client.ts'
 import { counter, type FlvRefusal, FlvUnits, type Moment } from './flv-units.ts'
 
-type PublishRequest = { name: string; identity: string; client: LiveClient; onDisplaced(): void }
+type PublishRequest = {
+  name: string
+  identity: string
+  client: LiveClient
+  onDisplaced(): void
+  close?(): void
+}
 
 /** What ingest needs of the hub. */
 export type PublishHub = {

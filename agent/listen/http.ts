@@ -18,7 +18,7 @@ import {
 import type { RequestContext } from '../control/route.ts'
 import { TooManyTries } from '../control/sessions.ts'
 import { type LiveClient, liveClient } from '../live-client.ts'
-import type { FlvPlay } from '../play/flv.ts'
+import type { FlvPlay, FoundStream } from '../play/flv.ts'
 import { BodyTooLarge, sendApiResponse, toApiRequest } from './api-bridge.ts'
 import { flvHead, flvSocket } from './flv-socket.ts'
 import { type CloudDoor, createForward, type Forward, isCloudPath } from './forward.ts'
@@ -94,6 +94,8 @@ const serverOptions: ServerOptions = {
   shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 }
 
+type Upgrade = { client: LiveClient; socket: Duplex; readAhead: Buffer }
+
 type Visit = { request: IncomingMessage; path: string; query: URLSearchParams; requestId: string }
 
 class Door implements Disposable {
@@ -159,8 +161,10 @@ class Door implements Disposable {
     if (visit.path !== phonePath && this.#mustEncrypt(request)) throw new PlainHttp()
     const flv = parseFlvPath(visit.path)
     if (flv) {
-      this.#checkOrigin(visit, this.#options.auth.admit(watching(visit, flv)))
-      this.#playSocket(visit, flv, socket, head)
+      const principal = this.#options.auth.admit(watching(visit, flv))
+      this.#checkOrigin(visit, principal)
+      const client = clientOf(visit, flv.app, principal)
+      this.#playSocket(request, this.#options.play.find(flv.stream), { client, socket, readAhead: head })
     } else if (visit.path === phonePath) {
       const principal = this.#admitPhone(visit)
       const address = request.socket.remoteAddress ?? ''
@@ -221,9 +225,9 @@ class Door implements Disposable {
     const { method } = visit.request
     if (method !== 'GET')
       throw new AppError('InvalidArgument', 'live streams are read with GET', { zh: '请使用 GET。' })
-    this.#options.auth.admit(watching(visit, flv))
+    const principal = this.#options.auth.admit(watching(visit, flv))
     const stream = this.#options.play.find(flv.stream)
-    const client = clientOf(visit, flv.app)
+    const client = clientOf(visit, flv.app, principal)
     const { requestId, request } = visit
     const { socket } = request
     const head = flvHead(response.getHeaders(), this.#options.clock.nowMs())
@@ -233,10 +237,7 @@ class Door implements Disposable {
     socket.on('close', () => viewer.gone())
   }
 
-  #playSocket(visit: Visit, flv: FlvPath, socket: Duplex, readAhead: Buffer): void {
-    const { request } = visit
-    const stream = this.#options.play.find(flv.stream)
-    const client = clientOf(visit, flv.app)
+  #playSocket(request: IncomingMessage, stream: FoundStream, { client, socket, readAhead }: Upgrade): void {
     const headers = handshakeHeaders(request)
     const asked = { transport: 'ws', method: request.method ?? '', headers, readAhead } as const
     if (canBeHanded(socket) && stream.hand({ socket, request: asked }, client)) return
@@ -324,8 +325,8 @@ function credentialsOf(request: IncomingMessage): Pick<Credentials, 'authorizati
   return { authorization, cookie, loopback: isLoopback(request) }
 }
 
-function clientOf({ request, query }: Visit, app: string): LiveClient {
-  return liveClient(request.socket.remoteAddress ?? '', app, query)
+function clientOf({ request, query }: Visit, app: string, { subject }: Principal): LiveClient {
+  return liveClient(request.socket.remoteAddress ?? '', app, query, subject)
 }
 
 function watching({ request, query }: Visit, { app, stream }: FlvPath): MediaRequest {

@@ -56,6 +56,7 @@ export class RtmpConnection {
   readonly #session = new ServerSession()
   #publication: RtmpPublication | undefined
   #leave: (() => void) | undefined
+  #subject = ''
   #end: RtmpEnd | undefined
   #controlBytes = 0
   #messagesBefore = 0
@@ -136,7 +137,7 @@ export class RtmpConnection {
     try {
       const principal = this.#needs.admit(visit)
       if (visit.role === 'publisher') this.#publish(visit, principal)
-      else this.#play(visit)
+      else this.#play(visit, principal)
     } catch (cause) {
       this.#refuse(AppError.from(cause), cause)
     }
@@ -146,23 +147,25 @@ export class RtmpConnection {
     this.#publication = this.#needs.publish({
       name: visit.name,
       identity: `token ${subject}`,
-      client: liveClient(visit.address, visit.app, visit.query),
+      client: liveClient(visit.address, visit.app, visit.query, subject),
       onDisplaced: () => this.close('displaced'),
+      close: () => this.close('closed'),
     })
     this.visit = visit
     this.#control(this.#session.accept())
   }
 
-  #play(visit: RtmpVisit): void {
+  #play(visit: RtmpVisit, { subject }: Principal): void {
     const stream = this.#needs.play.find(visit.name)
     this.visit = visit
+    this.#subject = subject
     this.#control(this.#session.accept())
     this.#join(visit, stream)
   }
 
   #join({ address, app, query }: RtmpVisit, stream: ReturnType<FlvPlay['find']>): void {
     const socket = new PlayerSocket(this.#socket, (reason) => this.#viewerEnded(reason))
-    const viewer = stream.join('rtmp', socket, liveClient(address, app, query))
+    const viewer = stream.join('rtmp', socket, liveClient(address, app, query, this.#subject))
     this.#leave = () => {
       socket.left = true
       viewer.gone()
@@ -170,9 +173,12 @@ export class RtmpConnection {
   }
 
   #viewerEnded(reason: ViewerEnd): void {
-    if (reason === 'no-key-frame') {
-      const error = new AppError('DeadlineExceeded', 'no key frame came: check that the camera sends')
-      this.#control(this.#session.refuse(error))
+    if (reason === 'no-key-frame' || reason === 'no-source') {
+      const words =
+        reason === 'no-source'
+          ? 'the source did not connect in time'
+          : 'no key frame came: check that the camera sends'
+      this.#control(this.#session.refuse(new AppError('DeadlineExceeded', words)))
     } else if (reason !== 'stalled' && reason !== 'gone') this.#control(this.#session.playEnded())
     this.close(reason)
   }
@@ -241,6 +247,7 @@ const toldBefore: ReadonlySet<RtmpEnd> = new Set([
   'refused',
   'ended',
   'no-key-frame',
+  'no-source',
   'time-limit',
   'shutdown',
   'closed',

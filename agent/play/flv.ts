@@ -169,6 +169,7 @@ class Play implements FlvPlay {
   }
 
   #hand(present: Present, handover: Handover): boolean {
+    if (present.stream.state === 'waiting') return false // Who waits for a source does so here.
     const onLeft = (reason: ViewerEnd) => this.#went(present, reason)
     const handed = this.#options.workers?.take(this.#heard(present), handover, onLeft)
     if (handed) this.#came(present, handed.close)

@@ -21,6 +21,7 @@ import { openHttp } from '../listen/http.ts'
 import { readPages } from '../listen/pages.ts'
 import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from '../listen/rtmp.ts'
 import { recordingReport } from '../record/recording-report.ts'
+import { openVehicleDoors, srsHasRtmpPort } from '../start-vehicle-doors.ts'
 import { openVehiclePorts } from '../start-vehicles.ts'
 import { createStills } from '../stills.ts'
 import { tell } from '../tell.ts'
@@ -36,7 +37,10 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
   const { file, play, phones, ring, internalToken, metrics, counters } = parts
   const { port, lan, publicUrl } = config.http
   const say = tell(log)
-  const tokens = await openTokens({ file, adminPath: join(data, 'admin.token'), clock })
+  const tokens = await openTokens({
+    ...{ file, adminPath: join(data, 'admin.token'), clock },
+    onRevoked: (name) => parts.sessions.closeOf(name),
+  })
   say.nmsSecrets(config.auth.nms)
   const links = createSignedPaths({ keyHex: file.record.linkKey, nms: config.auth.nms, clock })
   const auth = createAuth({ tokens, links, file, clock, port })
@@ -68,7 +72,8 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
       pages: await readPages(fileURLToPath(new URL('../../dist/web', import.meta.url))),
       auth,
       api: createApi({
-        ...{ commands, auth, tokens, links, metrics, health, clock },
+        vehicles: parts.wants.commands,
+        ...{ commands, auth, tokens, links, sessions: parts.sessions, metrics, health, clock },
         ...(isLocal ? { cloudDocument: readCloudDocument(socketPath(data, 'cloud'), clock) } : {}),
       }),
       play,
@@ -83,6 +88,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
   stack.defer(() => parts.workers.stop()) // Before the door closes: it waits for sockets that others hold.
   parts.ownPorts.push(http.port)
   await openVehiclePorts(stack, options, parts)
+  await openVehicleDoors(stack, options, { ...parts, vehicles: parts.vehicleIngest.vehicles })
   return { http, auth }
 }
 
@@ -97,6 +103,7 @@ async function certificateOf({ data, config, clock }: AgentOptions): Promise<{ t
 }
 
 const rtmpPort = 1935 // Where encoders look when they are told none.
+const rtmpPortBesideSrs = 1936 // CONTRACT.md, Ports.
 
 /** Without a configured port an agent whose neighbour holds the usual one does without. */
 async function openRtmpDoor(
@@ -104,7 +111,7 @@ async function openRtmpDoor(
   { rtmpIngest, play, counters }: Live,
   auth: Auth,
 ): Promise<RtmpDoor | undefined> {
-  const { port = rtmpPort } = config.rtmp
+  const { port = srsHasRtmpPort(config) ? rtmpPortBesideSrs : rtmpPort } = config.rtmp
   if (port === null) return undefined
   const say = tell(log)
   const onEvent = (event: RtmpDoorEvent) => {
@@ -133,6 +140,7 @@ async function openGrpc(
     ownPorts,
     times,
     metrics,
+    sessions,
     commands,
     auth,
   }: Live & { commands: Commands; auth: Auth },
@@ -149,6 +157,7 @@ async function openGrpc(
         times.latency.observe(ms)
         handed.observe(stream, ms)
       },
+      onViewer: (event) => sessions.viewer(event),
       onFault: (error) => say.fault('a gRPC call failed', error),
     }),
   )
@@ -167,7 +176,7 @@ async function openGrpc(
 /** The figures of Prometheus; what is live, for `stats`. */
 function watchLive(parts: Kept & Live & { loop: LoopDelay; clock: Clock }, rtmp: RtmpDoor | undefined) {
   const { metrics, hub, play, phones, ring, uploader, hooks, forwards, rtmpIngest, sources, times } = parts
-  const { loop, clock } = parts
+  const { loop, clock, sessions } = parts
   silenceFigures(metrics, parts)
   registerFigures(metrics, {
     ...{ hub, loop, play: play.figures },
@@ -195,5 +204,6 @@ function watchLive(parts: Kept & Live & { loop: LoopDelay; clock: Clock }, rtmp:
       hooks: () => hooks.figures,
       forwards: () => forwards.status(),
       rtmpConnections: () => rtmp?.sessions().length ?? 0,
+      grpcViewers: () => sessions.list().filter(({ transport }) => transport === 'grpc').length,
     })
 }

@@ -19,7 +19,7 @@ type Visitor = {
   go?: () => void
 }
 
-const nobody = { address: '', app: '', param: '' } // Who it is, the agent knows.
+const nobody = { address: '', app: '', param: '', subject: '' } // Who it is, the agent knows.
 const hasLeft: JoinedViewer = { gone: () => undefined, close: () => undefined }
 
 type Options = { clock: Clock; mergeMs: number; say: (message: FromWorker) => void }

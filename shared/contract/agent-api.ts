@@ -218,7 +218,7 @@ const liveStats = z.object({
   /** Streams that are published now, by kind: `phone`, `rtmp`, …. */
   publishers: z.record(z.string(), count),
   /** Viewers that are there now, by transport. */
-  viewers: z.object({ http: count, ws: count, rtmp: count }),
+  viewers: z.object({ http: count, ws: count, rtmp: count, grpc: count }),
   /** Open, also those that neither publish nor play. */
   rtmpConnections: count,
   /** Handed to viewers' sockets. */
@@ -320,6 +320,21 @@ export const linkCreated = z.object({
   paths: z.object({ rtmp: z.string(), flv: z.string().optional(), phone: z.string().optional() }),
 })
 export type LinkCreated = z.infer<typeof linkCreated>
+
+/** One that sends or watches now. */
+export const liveSession = z.object({
+  id: z.string(),
+  role: z.enum(['publisher', 'viewer']),
+  /** `rtmp`, `phone`, `vehicle`; `http`, `ws`, `rtmp`, `grpc`. */
+  transport: z.string(),
+  stream: z.string(),
+  address: z.string(),
+  app: z.string(),
+  /** The name of its token; `link:` and the stream. */
+  subject: z.string(),
+  since: wallMs,
+})
+export type LiveSession = z.infer<typeof liveSession>
 
 export const openSession = z.strictObject({ token: z.string().min(1).max(512) })
 export const sessionInfo = z.object({ subject: z.string(), role, stream: name.optional() })

@@ -150,7 +150,7 @@ test.skipIf(process.platform !== 'linux')(
     )
     const figures = await live()
     expect(figures?.ended).toMatchObject({ stalled: 20, gone: 0, 'time-limit': 0 })
-    expect(figures?.viewers).toEqual({ http: 7, ws: 7, rtmp: 6 })
+    expect(figures?.viewers).toEqual({ http: 7, ws: 7, rtmp: 6, grpc: 0 })
     for (const { stamps } of readers) {
       const steps = stamps.slice(1).map((ms, i) => ms - (stamps[i] ?? 0))
       expect(new Set(steps)).toEqual(new Set([frameMs]))

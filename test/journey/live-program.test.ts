@@ -75,7 +75,7 @@ test('a publisher and a viewer by links, a forward, a recording, and all of it t
   expect(door?.rtmpPort).toBe(rtmpPort)
   expect(live).toMatchObject({
     publishers: { rtmp: 1 },
-    viewers: { http: 1, ws: 0, rtmp: 1 },
+    viewers: { http: 1, ws: 0, rtmp: 1, grpc: 0 },
     forwards: [{ stream: 'cam', target: `rtmp://127.0.0.1:${elsewhere.door.port}/live`, state: 'live' }],
   })
   expect(live?.joinMs.p99).toBeGreaterThan(0)

@@ -23,6 +23,7 @@ import { type DoorEvent, openHttp } from '../../agent/listen/http.ts'
 import type { Pages } from '../../agent/listen/pages.ts'
 import { openRtmp } from '../../agent/listen/rtmp.ts'
 import type { PhoneSocket } from '../../agent/listen/websocket.ts'
+import { LiveSessions } from '../../agent/live-sessions.ts'
 import { createFlvPlay, type FlvPlay } from '../../agent/play/flv.ts'
 import { ViewerWorkers } from '../../agent/play/viewer-workers.ts'
 import { AppError } from '../../shared/error.ts'
@@ -97,8 +98,9 @@ export async function openDoors(
   const events: DoorEvent[] = []
   const phones: PhoneVisit[] = []
 
+  const sessions = new LiveSessions(clock)
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
-  const hub = stack.use(createHub({ openSink: () => sink, clock, onEvent: () => undefined }))
+  const hub = stack.use(createHub({ openSink: () => sink, clock, onEvent: (event) => sessions.hub(event) }))
   const workers = stack.use(
     new ViewerWorkers({
       ...{ count: options.workers ?? 0, clock, mergeMs: 0 },
@@ -108,10 +110,15 @@ export async function openDoors(
     }),
   )
   const findStream = (name: string) => hub.stream(name)
-  const play: FlvPlay = stack.use(createFlvPlay({ findStream, clock, workers }))
+  const play: FlvPlay = stack.use(
+    createFlvPlay({ findStream, clock, workers, onViewer: (event) => sessions.viewer(event) }),
+  )
   while (workers.pids.length < (options.workers ?? 0)) await sleep(10)
   const file = await openAgentFile(join(directory, 'agent.json'), { name: 'test' })
-  const tokens = await openTokens({ file, adminPath: join(directory, 'admin.token'), clock })
+  const tokens = await openTokens({
+    ...{ file, adminPath: join(directory, 'admin.token'), clock },
+    onRevoked: (name) => sessions.closeOf(name),
+  })
   const { nms = { play: null, publish: null } } = options
   const links = createSignedPaths({ keyHex: file.record.linkKey, nms, clock })
   const auth = createAuth({ tokens, links, file, clock, port: 0 })
@@ -128,7 +135,9 @@ export async function openDoors(
     clock,
     pages,
     auth,
-    api: createApi({ commands: fakeCommands(calls), auth, tokens, links, metrics, health: {}, clock }),
+    api: createApi({
+      ...{ commands: fakeCommands(calls), auth, tokens, links, sessions, metrics, health: {}, clock },
+    }),
     play,
     onPhone: (socket, { principal }) => {
       const messages: Uint8Array[] = []
@@ -154,6 +163,7 @@ export async function openDoors(
     hub,
     play,
     workers,
+    sessions,
     auth,
     tokens,
     links,

@@ -17,7 +17,7 @@ export function LiveCard({ live }: { live: Live }): JSX.Element {
       <Facts
         rows={[
           [words.sources, sources.join(' · ') || '0'],
-          [words.viewersBy, `${viewers.http} · ${viewers.ws} · ${viewers.rtmp}`],
+          [words.viewersBy, `${viewers.http} · ${viewers.ws} · ${viewers.rtmp} · ${viewers.grpc}`],
           [words.sent, formatBytes(live.bytes)],
           [words.skips, live.skips],
           [words.latency, words.atMost(latencyMs.p50, latencyMs.p99)],

@@ -16,6 +16,7 @@ const started: StartRecordingRequest[] = []
 let sick: string | undefined
 
 const api = createApi({
+  sessions: { list: () => [], close: () => undefined },
   commands: {
     ...commands,
     recordings: {

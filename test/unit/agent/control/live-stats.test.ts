@@ -43,6 +43,7 @@ function rig() {
       hooks: () => ({ queued: 0, delivered: 0, failed: 0, dropped: 0 }),
       forwards: () => [],
       rtmpConnections: () => 1,
+      grpcViewers: () => 3,
     })
   const push = (ms: number, key = false) =>
     publisher.push(fakeUnit({ ms, key, arrivalMs: clock.monotonicMs() }))
@@ -67,7 +68,7 @@ test('latency: from arrival to the socket, of every viewer that runs; joining is
   expect(read()).toMatchObject({
     latencyMs: { p50: 5, p99: 5 },
     publishers: { rtmp: 1 },
-    viewers: { http: 2 },
+    viewers: { http: 2, grpc: 3 },
   })
   expect(metrics.text()).toMatch(/^edgereel_viewer_latency_seconds_bucket\{le="0.005"\} 2$/m)
   expect(metrics.text()).toMatch(/^edgereel_viewer_latency_seconds_sum 0.008$/m)

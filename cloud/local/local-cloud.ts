@@ -12,7 +12,7 @@ import { openDatabase } from './database.ts'
 import { codeOf } from './disk-error.ts'
 import { openFileStore } from './files.ts'
 import { syncDirectory } from './object-file.ts'
-import { LocalQueue } from './queue.ts'
+import { type Deliver, LocalQueue } from './queue.ts'
 import { storeRoute } from './store-route.ts'
 
 export type LocalCloud = AsyncDisposable & {
@@ -23,17 +23,24 @@ export type LocalCloud = AsyncDisposable & {
   storeRoute(request: Request): Promise<Response>
 }
 
+export type LocalCloudOptions = {
+  dir: string
+  clock: Clock
+  /** How messages of the queue arrive; absent: each once and at once. */
+  deliver?: Deliver | undefined
+}
+
 /**
  * The cloud on one machine, below the data directory: `archive/` (objects), `cloud.db` (rows, messages),
  * `cloud.key` (signs its addresses; made at the first start, 0600). One process at a time.
  */
-export async function openLocalCloud(options: { dir: string; clock: Clock }): Promise<LocalCloud> {
+export async function openLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   const { dir, clock } = options
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const signingKey = await loadSigningKey(join(dir, 'cloud.key'))
   await using stack = new AsyncDisposableStack()
   const database = stack.adopt(openDatabase(join(dir, 'cloud.db')), (it) => it.close())
-  const queue = new LocalQueue(database, clock)
+  const queue = new LocalQueue(database, clock, options.deliver)
   const store = await openFileStore({
     root: join(dir, 'archive'),
     database,

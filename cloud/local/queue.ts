@@ -13,6 +13,10 @@ import { transaction, write } from './database.ts'
 
 type Message = { id: number; body: string; receiveCount: number }
 
+/** Seconds after which each copy of a message that is sent arrives; none: it is lost. */
+export type Deliver = (queue: QueueName, body: string) => readonly number[]
+
+const once: Deliver = () => [0]
 const dayMs = 86_400_000
 
 /**
@@ -22,11 +26,14 @@ const dayMs = 86_400_000
 export class LocalQueue implements Queue {
   readonly #database: DatabaseSync
   readonly #clock: Pick<Clock, 'nowMs'>
+  readonly #deliver: Deliver
   #wake = Promise.withResolvers<void>()
 
-  constructor(database: DatabaseSync, clock: Pick<Clock, 'nowMs'>) {
+  /** `deliver`: once and at once, unless a test wants the bad days of SQS. */
+  constructor(database: DatabaseSync, clock: Pick<Clock, 'nowMs'>, deliver: Deliver = once) {
     this.#database = database
     this.#clock = clock
+    this.#deliver = deliver
     database.prepare('UPDATE messages SET dueMs = 0, receipt = NULL WHERE receipt IS NOT NULL').run()
   }
 
@@ -38,9 +45,11 @@ export class LocalQueue implements Queue {
         'The queue refuses the message: it is empty, too long or too late.',
       )
     }
-    // Due 0 and not now: a wall clock that is set back must not hide a message.
-    const dueMs = delayS === 0 ? 0 : this.#clock.nowMs() + delayS * 1000
-    write(this.#database, 'INSERT INTO messages (queue, body, dueMs) VALUES (?, ?, ?)', queue, body, dueMs)
+    for (const lateS of this.#deliver(queue, body)) {
+      // Due 0 and not now: a wall clock that is set back must not hide a message.
+      const dueMs = delayS + lateS === 0 ? 0 : this.#clock.nowMs() + (delayS + lateS) * 1000
+      write(this.#database, 'INSERT INTO messages (queue, body, dueMs) VALUES (?, ?, ?)', queue, body, dueMs)
+    }
     this.#notify()
   }
 

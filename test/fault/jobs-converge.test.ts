@@ -1,10 +1,21 @@
 import { describe, expect, test } from 'vitest'
+import { recordingAnswer, segmentStatus } from '../../cloud/api/upload-answers.ts'
+import type { Deliver } from '../../cloud/local/queue.ts'
 import { getRecording } from '../../cloud/rows/recording.ts'
 import { getTask } from '../../cloud/rows/task.ts'
+import { requeueAfterMs } from '../../shared/limits.ts'
 import { type Fault, faultyPorts } from '../support/faulty-ports.ts'
 import { type JobsRig, openJobsRig } from '../support/jobs-rig.ts'
-import { putRecording, putSegment, recordingOf, sealSegment, unitOf } from '../support/segment-fixture.ts'
+import {
+  putRecording,
+  putSegment,
+  recordingOf,
+  sealSegment,
+  sumOf,
+  unitOf,
+} from '../support/segment-fixture.ts'
 import { readLabels, syntheticPicture, syntheticVideo } from '../support/synthetic.ts'
+import { numbers, unruly } from '../support/unruly-queue.ts'
 
 const epoch = 1_700_000_000_000
 const segments = [0, 1].map((seq) => {
@@ -48,6 +59,7 @@ async function expectOneEffect(rig: JobsRig, where: string): Promise<void> {
     'media/lab/cam/1700000000000-000001.mp4',
     'exports/take/v1/cam-1.mp4',
     'exports/take/v1/cam.csv',
+    'exports/take/v1/manifest.json',
   ])
   for (const queue of ['mux', 'export'] as const) {
     expect(await rig.ports.queue.depth(queue), where).toEqual({ waiting: 0, inFlight: 0, dead: 0 })
@@ -101,4 +113,44 @@ test('an event that never came is made good by sending it again', async () => {
   await rig.ports.queue.send('mux', first?.body ?? '')
   await settle(rig)
   await expectOneEffect(rig, 'sent again')
+})
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'a queue that repeats, delays and reorders every message has one effect (%i)',
+  async (seed) => {
+    await using rig = await openJobsRig({}, unruly(numbers(seed)))
+    await arrive(rig)
+    for (let n = 0; n < 40; n += 1) {
+      await Promise.all([rig.drain(), rig.drain()])
+      rig.clock.advance(200)
+    }
+    await settle(rig)
+    await expectOneEffect(rig, `seed ${seed}`)
+  },
+)
+
+test('a queue that loses the events of the store: the agent asks after 15 minutes, and that is enough', async () => {
+  let lost = 0
+  const loseFirst: Deliver = (queue) => {
+    const isEvent = queue === 'mux' && lost < 3
+    lost += isEvent ? 1 : 0
+    return isEvent ? [] : [0]
+  }
+  await using rig = await openJobsRig({}, loseFirst)
+  await arrive(rig)
+  await settle(rig)
+  expect(lost).toBe(3)
+  expect((await rig.ports.store.list('media/')).keys).toEqual([])
+  rig.clock.setWall(Date.now() + requeueAfterMs + 1000) // The files' own times are the machine's.
+  // What the uploader asks for until it is told that its segments are MP4s.
+  for (const { manifest, files } of segments) {
+    const { stream, seq } = manifest
+    const asked = { stream, epoch, seq, files: files.map(({ ext, bytes }) => ({ ext, ...sumOf(bytes) })) }
+    expect((await segmentStatus(rig.ports, 'lab', asked)).status).toBe('stored')
+  }
+  const claim = Buffer.from(JSON.stringify(recordingOf('take', segments)))
+  const revision = { id: 'take', rev: 1, ...sumOf(claim) }
+  expect((await recordingAnswer(rig.ports, 'lab', revision)).status).toBe('stored')
+  await settle(rig)
+  await expectOneEffect(rig, 'lost')
 })

@@ -25,6 +25,7 @@ import { chromiumPath, openBrowser } from '../support/browser.ts'
 import { decodePictures, probePackets } from '../support/movie-judges.ts'
 import { type MovieSource, readMovieSource } from '../support/movie-source.ts'
 import { hasProgram, sharedPath } from '../support/shared-data.ts'
+import { deliveryOfTest } from '../support/unruly-queue.ts'
 
 const movie = hasProgram('ffprobe') ? sharedPath('data/mp4/mp4ff__bbb_prog_10s.mp4') : undefined
 if (movie === undefined) console.log('skipped: needs ffprobe and the data beside the repository')
@@ -79,7 +80,7 @@ beforeAll(async () => {
 afterAll(() => stack?.disposeAsync())
 
 async function startCloud(dir: string, socket: string): Promise<number> {
-  const cloud = stack.use(await openLocalCloud({ dir, clock: systemClock }))
+  const cloud = stack.use(await openLocalCloud({ dir, clock: systemClock, deliver: deliveryOfTest() }))
   const ports = { ...cloud, clock: systemClock }
   const api = createApi({ ...ports, internalToken, onError: (error) => expect.fail(error.message) })
   const onError = () => {} // Without FFmpeg there is no thumbnail: the journey goes on.

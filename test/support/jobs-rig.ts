@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type Handler, handlers } from '../../cloud/jobs/handlers.ts'
 import type { JobPorts } from '../../cloud/jobs/job-ports.ts'
 import { type LocalCloud, openLocalCloud } from '../../cloud/local/local-cloud.ts'
+import type { Deliver } from '../../cloud/local/queue.ts'
 import type { ObjectStore, QueueName } from '../../cloud/ports.ts'
 import { AppError } from '../../shared/error.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -28,10 +29,13 @@ const memory = '/dev/shm' // Where syncs cost nothing: hundreds of these are ope
 const visibleQueues: readonly QueueName[] = ['mux', 'export']
 
 /** The local cloud in a directory of its own, its clock standing still, its jobs done on demand. */
-export async function openJobsRig(own: Partial<Record<QueueName, Handler>> = {}): Promise<JobsRig> {
+export async function openJobsRig(
+  own: Partial<Record<QueueName, Handler>> = {},
+  deliver?: Deliver,
+): Promise<JobsRig> {
   const dir = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), 'edgereel-jobs-'))
   const clock = new FakeClock()
-  const cloud = await openLocalCloud({ dir, clock })
+  const cloud = await openLocalCloud({ dir, clock, deliver })
   const ports: JobPorts = { store: cloud.store, catalogue: cloud.catalogue, queue: cloud.queue, clock }
   const all = { ...handlers, ...own }
   return {

@@ -120,7 +120,7 @@ function layOut(
   return { records, videoFile: Buffer.concat(parts.video), audioFile: Buffer.concat(parts.audio) }
 }
 
-const sumOf = (bytes: Buffer) => ({
+export const sumOf = (bytes: Buffer) => ({
   sizeBytes: bytes.length,
   sha256: createHash('sha256').update(bytes).digest('hex'),
 })

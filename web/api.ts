@@ -11,6 +11,7 @@ import type {
   TokenInfo,
 } from '../shared/contract/agent-api.ts'
 import type { RecordingDetail, RecordingItem } from '../shared/contract/api.ts'
+import type { TaskRequest, UploadCreated, UploadRequest } from '../shared/contract/beatsync-api.ts'
 import type { Recording } from '../shared/contract/recording.ts'
 import type { Task } from '../shared/contract/task.ts'
 import { call, pathOf } from './http.ts'
@@ -90,6 +91,16 @@ export const cloud = {
       signal,
     ),
   task: (id: string, signal: AbortSignal) => call<Task>('GET', `/v1/tasks/${part(id)}`, undefined, signal),
+  beatsyncTasks: (signal: AbortSignal) =>
+    call<{ tasks: Task[]; cursor?: string }>(
+      'GET',
+      pathOf('/v1/tasks', { kind: 'beatsync', limit: 20 }),
+      undefined,
+      signal,
+    ),
+  createUpload: (request: UploadRequest) => call<UploadCreated>('POST', '/v1/uploads', request),
+  submitTask: (request: TaskRequest) => call<Task>('POST', '/v1/tasks', request),
+  cancelTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/cancel`, {}),
   retryTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/retry`, {}),
   health: (signal: AbortSignal) => call<CloudHealth>('GET', '/v1/health', undefined, signal),
 }

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { Archive } from './archive/archive.tsx'
 import { RecordingPage } from './archive/recording-page.tsx'
+import { Beatsync } from './beatsync/beatsync.tsx'
 import { signedOut } from './http.ts'
 import { Wall } from './live/wall.tsx'
 import { Login } from './login.tsx'
@@ -40,6 +41,7 @@ function Current(): JSX.Element {
   const { section, item } = route.value
   if (section === 'phones') return <Phones />
   if (section === 'archive') return item ? <RecordingPage key={item} id={item} /> : <Archive />
+  if (section === 'beatsync') return <Beatsync />
   if (section === 'tasks') return <Tasks />
   if (section === 'status') return <Status />
   return <Wall />

@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals'
 
-export const sections = ['live', 'phones', 'archive', 'tasks', 'status'] as const
+export const sections = ['live', 'phones', 'archive', 'beatsync', 'tasks', 'status'] as const
 export type Section = (typeof sections)[number]
 
 const hash = signal(location.hash)

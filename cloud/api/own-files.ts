@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { extensionOf, type UploadCreated, type UploadRequest } from '../../shared/contract/beatsync-api.ts'
+import type { UploadCreated, UploadRequest } from '../../shared/contract/beatsync-api.ts'
+import { extensionOf } from '../../shared/contract/beatsync-names.ts'
 import { AppError } from '../../shared/error.ts'
 import { uploadFormS } from '../../shared/limits.ts'
 import { addUpload, getUpload, type UploadRow } from '../rows/upload.ts'

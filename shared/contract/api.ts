@@ -180,6 +180,7 @@ export const exportRequest = z.strictObject({
 
 export const taskBody = task
 export const tasksQuery = z.strictObject({
+  kind: task.shape.kind.optional(),
   status: z.enum(taskStatuses).optional(),
   limit: z.coerce.number().int().min(1).max(100).optional(),
   cursor: cursor.optional(),

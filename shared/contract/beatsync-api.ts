@@ -1,17 +1,11 @@
 import { z } from 'zod'
 import { uploadBytesMax } from '../limits.ts'
+import { extensionOf, soundExtensions, videoExtensions } from './beatsync-names.ts'
 import { name } from './segment.ts'
 
 /** Bodies of the cloud API's part for people's own files (CONTRACT.md, Cloud API, BeatSync result). */
 
-export const videoExtensions = ['mp4', 'mov', 'avi', 'mkv'] as const
-export const soundExtensions = ['mp3', 'm4a', 'wav', 'aac', 'ogg', 'flac'] as const
 const extensions: readonly string[] = [...videoExtensions, ...soundExtensions]
-
-/** Small letters, without the dot. */
-export function extensionOf(fileName: string): string {
-  return /\.([A-Za-z0-9]{1,8})$/.exec(fileName)?.[1]?.toLowerCase() ?? ''
-}
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 

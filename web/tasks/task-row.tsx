@@ -8,7 +8,7 @@ import { text } from '../text/text.ts'
 import { attempt, tell } from '../ui/notice.tsx'
 import { Bar, Button, Pill, type Tone } from '../ui/parts.tsx'
 import { useSeconds } from '../ui/ticker.ts'
-import { reasonOf } from './words.ts'
+import { messageOf, reasonOf } from './words.ts'
 
 const tones: Record<TaskStatus, Tone> = { PENDING: 'plain', PROCESSING: 'busy', SUCCESS: 'ok', FAILED: 'bad' }
 
@@ -24,7 +24,7 @@ export function TaskRow({ task, onChanged }: { task: Task; onChanged: () => void
         {task.status === 'FAILED' ? (
           <p class="bad-text">{reasonOf(task)}</p>
         ) : (
-          task.message !== '' && <p class="muted">{task.message}</p>
+          messageOf(task) !== '' && <p class="muted">{messageOf(task)}</p>
         )}
         {task.status === 'PROCESSING' && <Bar percent={task.progress} label={words.kind[task.kind]} />}
       </div>

@@ -95,6 +95,13 @@ function orders(ports: ApiPorts): Route[] {
 
 type TasksPage = { tasks: Task[]; cursor?: string }
 
+function isWanted(
+  { kind, status }: Pick<Task, 'kind' | 'status'>,
+  wanted: z.output<typeof tasksQuery>,
+): boolean {
+  return (wanted.status ?? status) === status && (wanted.kind ?? kind) === kind
+}
+
 /** A page may hold fewer than asked and still go on: it looks at a bounded number of rows. */
 async function listMatching({ catalogue }: ApiPorts, query: z.output<typeof tasksQuery>): Promise<TasksPage> {
   const limit = query.limit ?? 50
@@ -104,7 +111,7 @@ async function listMatching({ catalogue }: ApiPorts, query: z.output<typeof task
     const wanted = limit - tasks.length
     const page = await listTasks(catalogue, { limit: wanted, ...(cursor !== undefined && { cursor }) })
     scanned += wanted
-    tasks.push(...page.tasks.filter((row) => !query.status || row.status === query.status).map(toTask))
+    tasks.push(...page.tasks.filter((row) => isWanted(row, query)).map(toTask))
     cursor = page.cursor
     if (cursor === undefined) return { tasks }
   }

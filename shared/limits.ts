@@ -182,6 +182,7 @@ export const vehicleAliveMs = 3000 // Heard within it, a channel is not given to
 export const vehicleIgnoreMs = 10_000 // What a vehicle still sends of a channel after it was told to stop.
 export const vehiclePublishRetryMs = 1000 // A channel that the hub refused asks again so often.
 export const vehicleSettleMs = 100 // A first packet is read without the one behind it after this silence.
+export const vehicleStallMs = 500 // A tick that is this late says that our process stood still, not the vehicles.
 export const vehicleTickMs = 20 // How late a picture may be found complete.
 export const vehicleBytesPerSecondMax = 32 * MiB // History at 16 times 8 Mb/s, twice: more is a flood.
 export const vehicleDataBytesMax = 4 * KiB // Transparent data that hooks are told: positions and alarms are below 1 KiB.

@@ -14,7 +14,7 @@ import type { SessionChannel, SessionChannelOptions } from './vehicle-session.ts
 /** What is published of a channel, as long as its connection has it. */
 export type ChannelPublication = {
   packet(packet: Jt1078Packet, arrivalMs: number): void
-  tick(nowMs: number): void
+  tick(nowMs: number, heardMs: number): void
   end(reason: VehicleEnd): void
 }
 
@@ -78,8 +78,8 @@ export class ConnectionChannel implements SessionChannel, VehicleClaim, VehicleC
     publication.packet(packet, arrivalMs)
   }
 
-  tick(nowMs: number): void {
-    this.#publication?.tick(nowMs)
+  tick(nowMs: number, heardMs: number): void {
+    this.#publication?.tick(nowMs, heardMs)
   }
 
   end(reason: VehicleEnd): void {

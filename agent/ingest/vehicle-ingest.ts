@@ -161,7 +161,7 @@ class Ingest implements VehicleIngest {
         figures.bytes += packet.body.length
         units.packet(packet, arrivalMs)
       },
-      tick: (nowMs) => units.tick(nowMs),
+      tick: (nowMs, heardMs) => units.tick(nowMs, heardMs),
       end: (reason) => {
         units.end()
         if (reason !== 'unwanted' && reason !== 'shutdown') this.#remember(stream, units.lastPtsMs)

@@ -11,7 +11,7 @@ export type SessionChannel = {
   /** Whether its packets go anywhere. */
   readonly holds: boolean
   packet(packet: Jt1078Packet, arrivalMs: number): void
-  tick(nowMs: number): void
+  tick(nowMs: number, heardMs: number): void
   /** Gives up the channel, if it still has it. */
   end(reason: VehicleEnd): void
 }
@@ -89,7 +89,7 @@ export class VehicleSession {
     if (this.#parser.bufferedBytes > 0 && nowMs - this.#heardMs > vehicleSettleMs)
       this.#take(this.#parser.settle())
     if (this.#held.bytes === 0) return
-    for (const channel of this.#channels.values()) channel.tick(nowMs)
+    for (const channel of this.#channels.values()) channel.tick(nowMs, this.#heardMs)
   }
 
   /** The connection is gone, or about to be. */

@@ -87,9 +87,12 @@ export class VehicleUnits {
     for (const piece of this.#lanes[lane].push(packet, arrivalMs, missing > 0)) this.#piece(piece)
   }
 
-  /** Time goes by: pictures that are complete, parts that were given up. */
-  tick(nowMs: number): void {
-    for (const lane of this.#lanes) for (const piece of lane.tick(nowMs)) this.#piece(piece)
+  /**
+   * Time goes by: pictures that are complete, parts that were given up. `heardMs`: of the connection's newest packet;
+   * while nothing comes at all, the rest of a picture is still on its way.
+   */
+  tick(nowMs: number, heardMs: number): void {
+    for (const lane of this.#lanes) for (const piece of lane.tick(heardMs)) this.#piece(piece)
     for (const picture of this.#pictures.tick(nowMs)) this.#picture(picture)
   }
 

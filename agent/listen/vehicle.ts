@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { vehicleConnectionsMax, vehicleTickMs } from '../../shared/limits.ts'
+import { vehicleConnectionsMax, vehicleStallMs, vehicleTickMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { VehicleDoor as Door, VehicleEnd } from '../ingest/vehicle.ts'
 import type { VehicleIngest } from '../ingest/vehicle-ingest.ts'
@@ -107,10 +107,13 @@ class Port implements Disposable {
     const { clock } = this.#options
     this.#isTicking = this.#connections.size > 0
     if (!this.#isTicking) return
+    const sinceMs = clock.monotonicMs()
     clock.sleep(vehicleTickMs, this.#stop.signal).then(
       () => {
         const nowMs = clock.monotonicMs()
-        for (const connection of [...this.#connections]) connection.tick(nowMs)
+        // Behind a stall of this process, what has come meanwhile is read first: nobody was silent.
+        const isStalled = nowMs - sinceMs > vehicleStallMs
+        if (!isStalled) for (const connection of [...this.#connections]) connection.tick(nowMs)
         this.#tick()
       },
       () => undefined, // The port is closed.

@@ -20,8 +20,8 @@ export type Held = { bytes: number }
  * Pictures, sound or data of one channel: packets → whole pieces. Each kind has a lane of its own, since sound may
  * come between the parts of a picture.
  *
- * What begins anew before the last part of the piece before it has come gives that piece out damaged, and so does
- * a silence of `vehicleAssemblyMs`; parts without a first one are refused, for a NAL unit without its head is none.
+ * What begins anew before the last part of the piece before it has come gives that piece out damaged, and so do
+ * other packets alone for `vehicleAssemblyMs`; parts without a first one are refused, for a NAL unit without its head is none.
  */
 export class Jt1078Lane {
   readonly #held: Held
@@ -54,9 +54,9 @@ export class Jt1078Lane {
     return subPacket === subPackets.last ? this.#flush(packet) : before
   }
 
-  /** Gives out what was begun and not gone on with. */
-  tick(nowMs: number): readonly Jt1078Piece[] {
-    return this.#open && nowMs - this.#arrivalMs > vehicleAssemblyMs ? this.#flush() : []
+  /** Gives out what was begun and not gone on with, though other packets came until `heardMs`. */
+  tick(heardMs: number): readonly Jt1078Piece[] {
+    return this.#open && heardMs - this.#arrivalMs > vehicleAssemblyMs ? this.#flush() : none
   }
 
   /** Nothing follows. */

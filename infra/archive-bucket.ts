@@ -16,7 +16,7 @@ import { uploadUrlS } from '../shared/limits.ts'
 const temporaryPrefixes = ['uploads/', 'results/', 'tmp/']
 
 /**
- * The one bucket: private, TLS only, encrypted, without versions (docs/decisions/0010-no-versions.md). It tells the
+ * The one bucket: private, TLS only, encrypted, without versions (docs/decisions/0009-no-versions-in-the-bucket.md). It tells the
  * mux queue of each manifest and recording that arrives, and nobody of anything else.
  */
 export class ArchiveBucket extends Construct {

@@ -35,9 +35,6 @@ export const expireSize: FunctionSize = { memoryMb: 256, timeoutS: 600, diskMb: 
 /** A message is invisible for at least six timeouts of its function (Lambda's guide for SQS). */
 export const visibilityS = ({ timeoutS }: FunctionSize): number => 6 * timeoutS
 
-/** Receives before the dead letters: attempts are counted in the task's row; throttling counts here. */
-export const maxReceiveCount = 10
-
 /** Prefixes of the bucket that each function reads, writes and deletes (DESIGN.md, Upload). */
 export const prefixes: Record<
   QueueName | 'api' | 'expire',

@@ -3,8 +3,9 @@ import { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import type { QueueName } from '../cloud/ports.ts'
+import { receiveCountMax } from '../shared/limits.ts'
 import { Handler, type HandlerOptions } from './function.ts'
-import { type JobSize, maxReceiveCount, visibilityS } from './functions.ts'
+import { type JobSize, visibilityS } from './functions.ts'
 
 /** A job: its queue, its dead letters, and the function that a message wakes. Its alarms are in alarms.ts. */
 export class QueueWorker extends Construct {
@@ -31,7 +32,7 @@ export class QueueWorker extends Construct {
       ...shared,
       visibilityTimeout: Duration.seconds(visibilityS(size)),
       receiveMessageWaitTime: Duration.seconds(20),
-      deadLetterQueue: { queue: this.dead, maxReceiveCount },
+      deadLetterQueue: { queue: this.dead, maxReceiveCount: receiveCountMax },
     })
     this.handler = new Handler(this, 'Handler', options)
     // Its messages, and its own dead letters: what can only fail again goes there at once.

@@ -13,6 +13,8 @@ const settings = z.strictObject({
   alarmEmail: z.email().optional(),
   /** US dollars a month, of the whole account. */
   budgetUsd: z.coerce.number().positive(),
+  /** What ended longer ago and is not on hold is deleted; absent: nothing is. */
+  keepDays: z.coerce.number().int().min(1).max(36_500).optional(),
   /** Where people reach the page and the API, when that is a domain of one's own. */
   publicUrl: z.url({ protocol: /^https$/ }).optional(),
 })

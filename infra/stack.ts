@@ -48,6 +48,8 @@ export class EdgereelStack extends Stack {
       const targets = sends[name].map((target) => of(target).queue.queueArn)
       if (targets.length > 0) handler.allowQueue(['SendMessage'], targets)
     }
+    if (settings.keepDays !== undefined)
+      expire.setEnvironment({ EDGEREEL_KEEP_DAYS: String(settings.keepDays) })
     if (settings.publicUrl !== undefined) api.setEnvironment({ EDGEREEL_PUBLIC_URL: settings.publicUrl })
     // Lists dead letters, gives them back, and says how long the queues are.
     api.allowQueue(

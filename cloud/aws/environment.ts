@@ -47,3 +47,11 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
 function variable(name: QueueName): string {
   return `EDGEREEL_QUEUE_${name.toUpperCase()}`
 }
+
+/** How long the archive keeps what nobody put on hold (`-c keepDays=30`); undefined: for ever. */
+export function readKeepMs(env: NodeJS.ProcessEnv): number | undefined {
+  const { EDGEREEL_KEEP_DAYS: days } = env
+  if (days === undefined) return undefined
+  if (/^[1-9]\d{0,4}$/.test(days)) return Number(days) * 86_400_000
+  throw new AppError('FailedPrecondition', 'EDGEREEL_KEEP_DAYS is a number of whole days, 1 or more.')
+}

@@ -1,0 +1,232 @@
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { DynamoDBClient, ListTablesCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
+import {
+  ListBucketsCommand,
+  PutBucketNotificationConfigurationCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { ListQueuesCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { edgereel } from '../support/command-line.ts'
+import { findMoto, startMoto } from '../support/emulators/moto.ts'
+import { repository } from '../support/modules.ts'
+import { staticBinary } from '../support/static-binary.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+
+// `cdk synth` and `cdk deploy` as a newcomer types them; the account is moto's.
+
+const moto = findMoto()
+if (!moto) console.log('skipped: no moto to deploy to (set EDGEREEL_MOTO)')
+
+const noAccount = {
+  ...{
+    AWS_ACCESS_KEY_ID: '',
+    AWS_SECRET_ACCESS_KEY: '',
+    AWS_PROFILE: '',
+    AWS_REGION: '',
+    HOME: '/nonexistent',
+  },
+  ...{
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  },
+}
+const cdkMs = 300_000 // Some fifteen seconds each, on a machine that does nothing else.
+let directory = ''
+const stack = new AsyncDisposableStack()
+beforeAll(async () => {
+  directory = stack.use(await temporaryDirectory()).path
+})
+afterAll(() => stack.disposeAsync())
+
+async function cdk(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; text: string }> {
+  const bin = join(repository, 'node_modules/.bin')
+  const options = {
+    cwd: repository,
+    timeout: cdkMs,
+    env: { ...process.env, ...noAccount, CI: 'true', PATH: `${bin}:${process.env.PATH}`, ...env },
+    maxBuffer: 64 * 1024 * 1024,
+  }
+  return await promisify(execFile)(process.execPath, [join(bin, 'cdk'), ...args], options).then(
+    ({ stdout, stderr }) => ({ code: 0, text: stdout + stderr }),
+    ({ code, stdout, stderr }) => ({ code: Number(code), text: `${stdout}${stderr}` }),
+  )
+}
+
+const template = async (name: string) =>
+  JSON.parse(await readFile(join(directory, name, 'edgereel.template.json'), 'utf8')) as {
+    Resources: Record<string, { Type: string; Properties: Record<string, never> }>
+  }
+
+test(
+  'without an account and without FFmpeg it synthesises, warns, and the second time says the same',
+  async () => {
+    const [first, second] = [
+      await cdk(['synth', '-q', '-o', join(directory, 'a')]),
+      await cdk(['synth', '-q', '-o', join(directory, 'b')]),
+    ]
+    expect([first.code, second.code]).toEqual([0, 0])
+    expect(first.text).toContain('There is no FFmpeg for the functions')
+    expect(await template('b')).toEqual(await template('a'))
+  },
+  2 * cdkMs,
+)
+
+test(
+  'a deployment without credentials says that they are missing',
+  async () => {
+    const { code, text } = await cdk(['deploy', '--require-approval', 'never', '-o', join(directory, 'c')])
+    expect(code).not.toBe(0)
+    expect(text).toMatch(/credentials|Unable to resolve AWS account/i)
+    const { stdout, ...said } = await edgereel(['deploy'], { env: noAccount })
+    expect([said.code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/fail credentials: no AWS credentials: run aws configure/),
+    ])
+    expect(stdout).toContain('npx cdk bootstrap')
+  },
+  cdkMs,
+)
+
+describe.skipIf(!moto)('to an account', () => {
+  const region = 'eu-west-1'
+  const env: Record<string, string> = {}
+  const deploy = (...more: string[]) =>
+    cdk(
+      [
+        'deploy',
+        '--require-approval',
+        'never',
+        '-o',
+        join(directory, 'd'),
+        '--outputs-file',
+        join(directory, 'outputs.json'),
+        ...more,
+      ],
+      env,
+    )
+
+  beforeAll(async () => {
+    const { url } = stack.use(await startMoto(moto ?? ''))
+    // By its name: of an address moto takes the first number for a bucket.
+    Object.assign(env, { AWS_ENDPOINT_URL: `http://localhost:${url.port}`, AWS_REGION: region })
+    Object.assign(env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' })
+    const { code, text } = await cdk(
+      ['bootstrap', `aws://123456789012/${region}`, '-o', join(directory, 'e')],
+      env,
+    )
+    expect([code, text]).toEqual([0, expect.stringContaining('bootstrapped')])
+  }, cdkMs)
+
+  test(
+    'it stops with one sentence while there is no FFmpeg',
+    async () => {
+      const { code, text } = await deploy()
+      expect(code).not.toBe(0)
+      expect(text).toContain('put a static Linux arm64 binary at layers/ffmpeg/arm64/ffmpeg')
+      expect(text).not.toContain('creating CloudFormation changeset')
+    },
+    cdkMs,
+  )
+
+  test(
+    'it deploys; a second look finds no difference; an upload wakes the mux; the first admin',
+    async () => {
+      const ffmpeg = join(directory, 'ffmpeg')
+      await writeFile(ffmpeg, staticBinary({}))
+      const { code, text } = await deploy('-c', `ffmpeg=${ffmpeg}`)
+      expect([code, text]).toEqual([0, expect.stringContaining('✅  edgereel')])
+      const diff = await cdk(['diff', '--app', join(directory, 'd'), '--method', 'template'], env)
+      expect(diff.text).toMatch(/There were no differences|Number of stacks with differences: 0/)
+
+      const settings = {
+        endpoint: env.AWS_ENDPOINT_URL ?? '',
+        region,
+        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      }
+      const made = await physical(settings)
+      await wakesMux(settings, made)
+      await firstAdmin(settings, made.table)
+    },
+    3 * cdkMs,
+  )
+
+  type Settings = {
+    endpoint: string
+    region: string
+    credentials: { accessKeyId: string; secretAccessKey: string }
+  }
+  type Made = { bucket: string; mux: string; table: string }
+
+  /** moto's CloudFormation knows no API Gateway, so it gives no outputs: the names are asked of the services. */
+  async function physical(settings: Settings): Promise<Made> {
+    const s3 = new S3Client({ ...settings, forcePathStyle: true })
+    const sqs = new SQSClient(settings)
+    const dynamodb = new DynamoDBClient(settings)
+    const { Buckets = [] } = await s3.send(new ListBucketsCommand({}))
+    const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({}))
+    const { TableNames = [] } = await dynamodb.send(new ListTablesCommand({}))
+    for (const client of [s3, sqs, dynamodb]) client.destroy()
+    const mux = QueueUrls.find((url) => url.includes('muxQueue')) ?? ''
+    return {
+      bucket: Buckets.map(({ Name = '' }) => Name).find((name) => name.includes('archivebucket')) ?? '',
+      mux: new URL(URL.parse(mux)?.pathname ?? '', settings.endpoint).href,
+      table: TableNames.find((name) => name.includes('Catalogue')) ?? '',
+    }
+  }
+
+  /** moto's CloudFormation leaves notifications out: the template's own is set by hand. */
+  async function wakesMux(settings: Settings, { bucket, mux }: Made): Promise<void> {
+    const resources = Object.values((await template('d')).Resources)
+    const { Properties } = resources.find(({ Type }) => Type === 'AWS::S3::Bucket') ?? {}
+    type Configured = { QueueConfigurations: { Event: never; Filter: { S3Key: { Rules: never } } }[] }
+    const { NotificationConfiguration } = Properties ?? {}
+    const { QueueConfigurations } = NotificationConfiguration as unknown as Configured
+    const s3 = new S3Client({ ...settings, forcePathStyle: true })
+    await s3.send(
+      new PutBucketNotificationConfigurationCommand({
+        Bucket: bucket,
+        NotificationConfiguration: {
+          QueueConfigurations: QueueConfigurations.map(({ Event, Filter }) => ({
+            QueueArn: `arn:aws:sqs:${region}:123456789012:${mux.split('/').at(-1)}`,
+            Events: [Event],
+            Filter: { Key: { FilterRules: Filter.S3Key.Rules } },
+          })),
+        },
+      }),
+    )
+    for (const Key of ['raw/lab/cam/1-000000.h264', 'raw/lab/cam/1-000000.json', 'media/x.json']) {
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'x' }))
+    }
+    const sqs = new SQSClient(settings)
+    const receive = new ReceiveMessageCommand({ QueueUrl: mux, MaxNumberOfMessages: 10 })
+    const { Messages = [] } = await sqs.send(receive)
+    const bodies = Messages.map(({ Body = '' }) => Body).filter((body) => !body.includes('s3:TestEvent'))
+    expect(bodies).toHaveLength(1)
+    expect(decodeURIComponent(bodies[0] ?? '')).toContain('raw/lab/cam/1-000000.json')
+    s3.destroy()
+    sqs.destroy()
+  }
+
+  async function firstAdmin(settings: Settings, table: string): Promise<void> {
+    const words = ['token', 'create', 'root', '--aws', '--table', table]
+    const { code, stdout } = await edgereel([...words, '--json'], { env })
+    expect(code).toBe(0)
+    const { token } = JSON.parse(stdout) as { token: string }
+    expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/)
+    const dynamodb = new DynamoDBClient(settings)
+    const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: table }))
+    expect(Items.map(({ role }) => role?.S)).toEqual(['admin'])
+    expect(JSON.stringify(Items)).not.toContain(token)
+    dynamodb.destroy()
+    const wrong = await edgereel(['token', 'create', 'x', '--aws', '--table', 'none'], { env })
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('there is no table none')])
+    const poor = await edgereel(words, { env: { ...noAccount, AWS_REGION: region } })
+    expect([poor.code, poor.stderr]).toEqual([1, expect.stringContaining('no AWS credentials were found')])
+  }
+})

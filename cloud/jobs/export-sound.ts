@@ -142,8 +142,8 @@ type Place = {
 }
 
 /**
- * Frame n begins `aacPrimingSamples` before sample n · 1024, and is heard only together with the one before it. So of a
- * range of sound all frames are needed that it touches, and one before them.
+ * Frame n begins `aacPrimingSamples` before the n · 1024th sample of the line, and is heard only together with the one
+ * before it. So of a range of sound all frames are needed that it touches, and one before them.
  */
 function movieTrack(
   { config, sizes }: Frames,
@@ -151,7 +151,8 @@ function movieTrack(
   { fromMs, source, samplesOut }: Place,
 ): MovieTrack {
   const { frameSamples, sampleRate } = config
-  const beginOf = (n: number) => n * frameSamples - aacPrimingSamples
+  const begin = Math.round((sounding[0]?.from ?? 0) * samplesOut)
+  const beginOf = (n: number) => begin + n * frameSamples - aacPrimingSamples
   const isHeard = heard(sounding, samplesOut)
   const kept = sizes.flatMap((_, n) => (isHeard(beginOf(n), beginOf(n + 2)) ? [n] : []))
   const samples = new SampleTable().from(source, 'raw')
@@ -162,11 +163,10 @@ function movieTrack(
     const ms = Math.round(msOf(beginOf(n)))
     samples.push({ dtsMs: ms, ptsMs: ms, sizeBytes: sizes[n] ?? 0, offset: offsets[n] ?? 0, sync: true })
   }
-  const begin = (sounding[0]?.from ?? 0) * samplesOut
   const shown = {
     fromMs: Math.round(msOf(begin)),
     toMs: Math.ceil(msOf((sounding.at(-1)?.to ?? 0) * samplesOut)),
-    mediaFrom: Math.round(begin) - beginOf(kept[0] ?? 0),
+    mediaFrom: begin - beginOf(kept[0] ?? 0),
   }
   return { config, samples, encoded: { shown, durations } }
 }

@@ -1,4 +1,4 @@
-/** Samples of the canvas, end exclusive, in which there is sound. */
+/** Samples behind `fromMs`, end exclusive, in which there is sound. */
 export type Sounding = { from: number; to: number }
 
 /** What is to be written next: silence, then `samples` of the unit from its sample `skip` on. */
@@ -7,7 +7,7 @@ export type Placed = { silence: number; skip: number; samples: number }
 const roundingMs = 1
 
 /**
- * Puts decoded units, in their order, at their true times on one line of samples that begins at `fromMs`.
+ * Puts decoded units, in their order, at their true times on one line of samples, which begins with the first of them.
  *
  * As all sound of ours (DESIGN.md, Time): a unit follows the one before sample by sample while its stamp is within one
  * unit of that; else it is placed at its stamp, with silence before it or, where it goes back, without what would lie
@@ -16,8 +16,8 @@ const roundingMs = 1
 export class PcmCanvas {
   /** Ranges of sound, in order; those that touch are one. */
   readonly sounding: Sounding[] = []
-  /** Samples so far. */
-  length = 0
+  /** Where the line ends, in samples behind `fromMs`. */
+  #length = 0
   readonly #fromMs: number
   readonly #end: number
   readonly #rate: number
@@ -34,12 +34,12 @@ export class PcmCanvas {
   place(ptsMs: number, samples: number): Placed {
     const start = this.#startOf(ptsMs, samples)
     this.#next = start + samples
-    const from = Math.max(start, this.length)
+    const from = Math.max(start, this.#length)
     const to = Math.min(start + samples, this.#end)
     if (to <= from) return { silence: 0, skip: 0, samples: 0 }
-    const silence = from - this.length
-    this.length = to
     const last = this.sounding.at(-1)
+    const silence = last ? from - this.#length : 0
+    this.#length = to
     if (last && silence === 0) last.to = to
     else this.sounding.push({ from, to })
     return { silence, skip: from - start, samples: to - from }

@@ -86,12 +86,20 @@ export function startVehicleCalls(
     }),
   )
   const nameOf = namesOf(config)
+  /** It never throws: a viewer whose vehicle cannot be called any more waits like others, and is told that none came. */
+  const want = (stream: string, reason: 'watched' | 'recorded' | 'always', wanted: boolean) => {
+    try {
+      if (nameOf(stream) !== undefined) calls.setWanted(stream, reason, wanted)
+    } catch (error) {
+      options.log.warn({ stream, reason: AppError.from(error).message }, 'a vehicle is not called')
+    }
+  }
   return {
     ...{ calls, history, queue, nameOf },
     commands: vehicleCommands({ calls, history, queue, zoneOf }),
     findStream: (name) => {
-      const vehicle = nameOf(name)
-      return vehicle === undefined ? undefined : hub.expect(vehicle)
+      const wanted = history.shows(name) ? name.toLowerCase() : nameOf(name)
+      return wanted === undefined ? undefined : hub.expect(wanted)
     },
     hold: (stream, holder) => {
       if (nameOf(stream) !== undefined) return calls.hold(stream, holder)
@@ -100,15 +108,11 @@ export function startVehicleCalls(
       })
     },
     watched: (stream, viewers) => {
-      if (nameOf(stream) !== undefined) calls.setWanted(stream, 'watched', viewers > 0)
-      else history.setWatched(stream, viewers)
+      want(stream, 'watched', viewers > 0)
+      history.setWatched(stream, viewers)
     },
-    claimed: (stream, claims) => {
-      if (nameOf(stream) !== undefined) calls.setWanted(stream, 'recorded', claims > 0)
-    },
-    always: (stream, always) => {
-      if (nameOf(stream) !== undefined) calls.setWanted(stream, 'always', always)
-    },
+    claimed: (stream, claims) => want(stream, 'recorded', claims > 0),
+    always: (stream, always) => want(stream, 'always', always),
     waitMs: (stream) =>
       (historyChannelOf(stream) ?? nameOf(stream)) === undefined ? undefined : vehicleWaitMs,
     resume: (recordings) => endHistories(recordings, parts),

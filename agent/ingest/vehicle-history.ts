@@ -154,6 +154,12 @@ export class VehicleHistory implements AsyncDisposable {
     return infoOf(device, entry)
   }
 
+  /** Whether this stream shows a range that was asked for here, now or as soon as its vehicle comes. */
+  shows(stream: string): boolean {
+    const entry = this.#byStream(stream)
+    return entry !== undefined && entry.session.state !== 'over'
+  }
+
   /** Of the stream of a range that was asked for here; nothing happens for others. */
   setWatched(stream: string, viewers: number): void {
     const entry = this.#byStream(stream)

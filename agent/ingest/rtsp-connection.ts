@@ -139,6 +139,7 @@ class RtspConnection {
       if (event.kind === 'failed') this.#settle.reject(event.error)
       else if (event.kind === 'rtp') this.#units?.rtp(event.track, event.packet, arrivalMs)
       else if (event.kind === 'rtcp') this.#control(event.track, event.packet, arrivalMs)
+      else if (event.kind === 'resynced') this.#units?.resynced()
       else if (event.kind === 'send') this.#write(event.bytes)
       else if (event.kind === 'described') void this.#setUp(event.tracks)
       else if (event.kind === 'playing') this.#play(event.transports, event.keepAliveMs)

@@ -103,6 +103,11 @@ export class RtspUnits {
     return { bye }
   }
 
+  /** The framing was lost and found again: a packet beside that may hold what is not its own, and looks whole. */
+  resynced(): void {
+    this.#video?.doubt()
+  }
+
   /** Time goes by: packets that waited long enough for another. */
   tick(nowMs: number): void {
     for (const lane of this.#lanes) {

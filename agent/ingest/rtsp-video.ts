@@ -64,6 +64,11 @@ export class RtspVideo {
     return { unit, ...(gap && { gap }), epochStarted: time.epochStarted, clockMs, stampMs: time.ptsMs }
   }
 
+  /** Something around the last picture may be hurt: there is a gap before the next. */
+  doubt(): void {
+    this.#lost = true
+  }
+
   /** Nothing more comes: what was lost or refused last. */
   end(): SourceGap | undefined {
     return this.#lastPtsMs === undefined ? undefined : this.#gapBefore(this.#lastPtsMs)

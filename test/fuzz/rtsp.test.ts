@@ -228,6 +228,33 @@ test.each(['h264', 'h265'] as const)(
   },
 )
 
+test('RTP: what is made of packets does not change when the buffer that they were read into is written over', () => {
+  const made = (packets: readonly Buffer[], shared: Buffer | undefined) => {
+    const units: Uint8Array[] = []
+    const take = (unit: { nalUnits: readonly Uint8Array[] }) => void units.push(...unit.nalUnits)
+    const rtp = new RtspUnits({
+      tracks: [video('h264'), aac].map((format) => ({ control: '', payloadType: 96, format })),
+      reorders: false,
+      now: { monotonicMs: 0, wallMs: 0 },
+      nextEpoch: () => 0,
+      output: { unit: take, gap: () => undefined },
+    })
+    for (const bytes of packets) {
+      const place = shared ? shared.subarray(0, bytes.copy(shared)) : bytes
+      for (const track of [0, 1]) rtp.rtp(track, place, 0)
+      shared?.fill(0xee)
+    }
+    rtp.end()
+    return units.map((nal) => Buffer.from(nal).toString('hex'))
+  }
+  fc.assert(
+    fc.property(fc.array(packet.map(Buffer.from), { maxLength: 60 }), (packets) => {
+      expect(made(packets, Buffer.alloc(200))).toEqual(made(packets, undefined))
+    }),
+    { numRuns: 2000 },
+  )
+})
+
 test('RTCP: any bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {

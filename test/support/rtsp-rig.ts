@@ -8,7 +8,7 @@ import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
 import { systemClock } from '../../shared/node/clock.ts'
 
 /** Sources over a real hub; `units` and `gaps` are what the recorders would see, by stream. */
-export function openRtspRig({ lingerMs = 200, random = () => 0.2 } = {}) {
+export function openRtspRig({ lingerMs = 200, random = (): number => 0.2 } = {}) {
   const stack = new AsyncDisposableStack()
   const units = new Map<string, AccessUnit[]>()
   const gaps = new Map<string, SourceGap[]>()

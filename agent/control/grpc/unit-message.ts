@@ -79,18 +79,23 @@ class Writer {
   #varint(value: number): void {
     let rest = value
     while (rest > 127) {
-      this.#out[this.#at++] = (rest % 128) | 128
+      this.#byte((rest % 128) | 128)
       rest = Math.floor(rest / 128)
     }
-    this.#out[this.#at++] = rest
+    this.#byte(rest)
   }
 
   #wide(value: bigint): void {
     let rest = value
     while (rest > 127n) {
-      this.#out[this.#at++] = Number(rest & 127n) | 128
+      this.#byte(Number(rest & 127n) | 128)
       rest >>= 7n
     }
-    this.#out[this.#at++] = Number(rest)
+    this.#byte(Number(rest))
+  }
+
+  #byte(byte: number): void {
+    this.#out[this.#at] = byte
+    this.#at += 1
   }
 }

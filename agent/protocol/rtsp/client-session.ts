@@ -35,6 +35,8 @@ export type RtspClientEvent =
   | { kind: 'playing'; transports: readonly TrackTransport[]; keepAliveMs: number }
   | { kind: 'rtp'; track: number; packet: Uint8Array }
   | { kind: 'rtcp'; track: number; packet: Uint8Array }
+  /** Bytes were no RTSP, and what came around them may be hurt. */
+  | { kind: 'resynced' }
   /** The camera sends us elsewhere; this connection is over. */
   | { kind: 'redirect'; url: string }
   /** The connection is of no use any more. */
@@ -81,7 +83,9 @@ export class RtspClient {
   /** Never throws. */
   push(bytes: Uint8Array): RtspClientEvent[] {
     return this.#collect(() => {
+      const { resyncs } = this.#parser
       for (const message of this.#parser.push(bytes)) this.#take(message)
+      if (this.#parser.resyncs > resyncs) this.#events.push({ kind: 'resynced' })
     })
   }
 

@@ -3,7 +3,7 @@ import { type Module, readModules } from '../support/modules.ts'
 
 let modules: Module[] = []
 beforeAll(async () => {
-  modules = await readModules(['agent', 'cloud', 'shared', 'web'])
+  modules = await readModules(['agent', 'cloud', 'infra', 'shared', 'web'])
 })
 
 const within = (folder: string) => (module: { path: string }) => module.path.startsWith(`${folder}/`)
@@ -34,6 +34,17 @@ test('shared imports neither side', () => {
 test('agent and cloud meet only in shared', () => {
   expect(offending(within('agent'), (path) => path.startsWith('cloud/'))).toEqual([])
   expect(offending(within('cloud'), (path) => path.startsWith('agent/'))).toEqual([])
+})
+
+test('nothing that runs imports the infrastructure, which knows only names and sizes of it', () => {
+  expect(
+    offending(
+      (m) => !within('infra')(m),
+      (path) => path.startsWith('infra/'),
+    ),
+  ).toEqual([])
+  const known = /^(infra\/|cloud\/ports\.ts$|shared\/limits\.ts$)/
+  expect(offending(within('infra'), (path, own) => own && !known.test(path))).toEqual([])
 })
 
 test('protocol and shared/media do no I/O', () => {
@@ -67,11 +78,16 @@ test.each([
   ['mpegts.js', 'web/'],
   ['hls.js', 'web/'],
   ['esbuild', 'web/'],
+  ['aws-cdk-lib', 'infra/'],
+  ['constructs', 'infra/'],
+  ['cdk-nag', 'infra/'],
+  ['@aws-sdk', 'cloud/aws/'],
   ['commander', /^agent\/cli/],
   ['pino', 'shared/node/'],
   ['@grpc/grpc-js', 'agent/control/grpc/'],
   ['@grpc/proto-loader', 'agent/control/grpc/'],
   ['grpc-health-check', 'agent/control/grpc/'],
+  ['@redis/client', /^agent\/(ingest|sim)\//],
 ])('%s is imported in one place', (library, home) => {
   const outside = (m: Module) => (typeof home === 'string' ? !m.path.startsWith(home) : !home.test(m.path))
   expect(

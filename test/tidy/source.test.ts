@@ -6,7 +6,7 @@ import { type Module, readModules, repository } from '../support/modules.ts'
 
 let modules: Module[] = []
 beforeAll(async () => {
-  modules = await readModules(['agent', 'cloud', 'shared', 'web'])
+  modules = await readModules(['agent', 'cloud', 'infra', 'shared', 'web'])
   expect(modules.length).toBeGreaterThan(100)
 })
 

@@ -20,6 +20,7 @@ const options = numbers({
 })
 const warmS = 20 // Until then code is still being compiled, and GOP caches fill.
 const soundKilobits = 64
+const takenName = 'edgereel_vehicle_packets_total'
 
 const hasSound = options.sound > 0
 const pictures = await scaledClip((options.kilobits - (hasSound ? soundKilobits : 0)) / 1000, options.fps)
@@ -88,8 +89,11 @@ async function measure(vehicles: number, watched: number): Promise<Sample> {
   const seconds = (performance.now() - startedMs) / 1000
   const lateMs = crowd.lateMs
   await crowd.stop()
-  await sleep(1000)
-  const read = await metrics(server)
+  let read = await metrics(server)
+  for (let tries = 0; tries < 60 && read(takenName) < crowd.sentPackets; tries += 1) {
+    await sleep(500)
+    read = await metrics(server)
+  }
   for (const viewer of viewers) viewer[Symbol.dispose]()
   const cpuS = after.cpuS - before.cpuS
   return {
@@ -98,7 +102,7 @@ async function measure(vehicles: number, watched: number): Promise<Sample> {
     cpuMsPerMb: (cpuS * 1000) / mb,
     rssMb: after.rssMb,
     mbS: mb / seconds,
-    missingPackets: crowd.sentPackets - read('edgereel_vehicle_packets_total'),
+    missingPackets: crowd.sentPackets - read(takenName),
     missingPictures,
     gaps: read('edgereel_stream_gaps_total') + read('edgereel_vehicle_lost_packets_total'),
     skips: read('edgereel_viewer_skips_total'),

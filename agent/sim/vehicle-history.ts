@@ -11,6 +11,7 @@ export type HistoryControl =
   | { kind: 'fast' | 'back'; speed: number }
   | { kind: 'seek'; toMs: number }
 
+type Line = Pick<VehicleLine, 'send' | 'closed'>
 type Mode = { speed: number; keysOnly: boolean; step: 1 | -1; isPaused: boolean }
 
 /**
@@ -61,7 +62,7 @@ export class SimHistory {
   }
 
   /** Resolves at the end of the range, or when told to end; rejects when the connection is gone. */
-  async play(line: VehicleLine, signal: AbortSignal): Promise<void> {
+  async play(line: Line, signal: AbortSignal): Promise<void> {
     let needsKey = true
     while (!this.#isOver) {
       const changed = this.#changed.signal
@@ -78,7 +79,7 @@ export class SimHistory {
   }
 
   /** In one mode, until it is changed. */
-  async #run(line: VehicleLine, signal: AbortSignal, needsKey: boolean): Promise<boolean> {
+  async #run(line: Line, signal: AbortSignal, needsKey: boolean): Promise<boolean> {
     const { speed, keysOnly, step, isPaused } = this.#mode
     if (isPaused) await this.#time.sleep(2 ** 31 - 1, signal)
     const begunMs = this.#time.monotonicMs()

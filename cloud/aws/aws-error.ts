@@ -5,6 +5,7 @@ const kindByName: Record<string, ErrorKind> = {
   AbortError: 'Cancelled',
   NoSuchKey: 'NotFound',
   NotFound: 'NotFound',
+  NoSuchUpload: 'Aborted', // Taken back on the way: the next try begins another.
   // What the stack made is gone or closed to us: trying again changes nothing, a person has to look.
   NoSuchBucket: 'FailedPrecondition',
   ResourceNotFoundException: 'FailedPrecondition',

@@ -120,7 +120,7 @@ class Judge {
 
   async #putObject(work: Work): Promise<Answer> {
     const sums = checkSums(work.headers, work.body)
-    return await this.#create(work, 's3:ObjectCreated:Put', sums, work.body.length)
+    return await this.#create(work, 's3:ObjectCreated:Put', sums)
   }
 
   async #beginUpload(work: Work): Promise<Answer> {
@@ -140,7 +140,7 @@ class Judge {
     }
     if (work.method === 'POST') {
       const sums = this.#uploads.checkComplete(id, work.body.toString(), work.headers)
-      const answer = await this.#create(work, 's3:ObjectCreated:CompleteMultipartUpload', sums, 0)
+      const answer = await this.#create(work, 's3:ObjectCreated:CompleteMultipartUpload', sums)
       this.#uploads.end(id)
       return answer
     }
@@ -149,7 +149,7 @@ class Judge {
   }
 
   /** Looks for the key and stores it with no one else in between. */
-  async #create(work: Work, event: string, sums: Record<string, string>, sizeBytes: number): Promise<Answer> {
+  async #create(work: Work, event: string, sums: Record<string, string>): Promise<Answer> {
     const place = `${work.bucket}/${work.key}`
     const condition = work.headers.get('if-none-match')
     if (condition !== undefined && condition !== '*')
@@ -159,36 +159,38 @@ class Judge {
         'A header you provided implies functionality that is not implemented',
       )
     const turn = (this.#locks.get(place) ?? Promise.resolve()).then(async () => {
-      if (condition === '*' && (await this.#exists(work)))
+      if (condition === '*' && (await this.#head(work)).status === 200)
         throw new Refusal(
           412,
           'PreconditionFailed',
           'At least one of the pre-conditions you specified did not hold',
         )
       const answer = await this.#forward(work)
-      if (answer.status === 200) this.#sums.set(place, { ...sums, etag: etagOf(answer) })
-      return answer
+      return { answer, head: answer.status === 200 ? await this.#head(work) : undefined }
     })
     this.#locks.set(
       place,
       turn.catch(() => {}),
     )
-    const answer = await turn
-    if (answer.status === 200) this.#notify(work, event, sizeBytes, etagOf(answer))
+    const { answer, head } = await turn
+    if (head) {
+      this.#sums.set(place, { ...sums, etag: etagOf(head) })
+      this.#notify(work, event, Number(head.headers['content-length']), etagOf(head))
+    }
     return answer
   }
 
-  async #exists({ bucket, path, key }: Work): Promise<boolean> {
-    const head = {
+  #head({ bucket, path, key }: Work): Promise<Answer> {
+    const query = new URLSearchParams()
+    return this.#forward({
       method: 'HEAD',
       bucket,
       key,
       path,
-      query: new URLSearchParams(),
+      query,
       headers: new Map(),
       body: Buffer.alloc(0),
-    }
-    return (await this.#forward(head)).status === 200
+    })
   }
 
   #notify({ bucket, key }: Work, event: string, sizeBytes: number, etag: string): void {

@@ -2,6 +2,7 @@ import type { AgentStats, RecordingReport, RecordingStarted } from '../../shared
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { PhoneBroadcast } from '../ingest/phone-broadcast.ts'
+import { parseVehicleStream } from '../ingest/vehicle.ts'
 import type { Phones } from '../ingest/phones.ts'
 import type { Sources } from '../ingest/sources.ts'
 import { captureOptions } from '../protocol/phone-start.ts'
@@ -47,6 +48,7 @@ export function createCommands(parts: CommandParts): Commands {
   const policies = new StreamPolicies({
     file,
     configured: config.streams,
+    usual: (stream) => (parseVehicleStream(stream) ? config.vehicles.ring : undefined),
     apply: (stream, policy, source) => {
       recorders.setPolicy(stream, policy.ring)
       ring.setStreamPolicy(stream, policy)

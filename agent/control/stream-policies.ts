@@ -29,16 +29,20 @@ export class StreamPolicies {
   readonly #file: AgentFile
   readonly #configured: Readonly<Record<string, Stored>>
   readonly #apply: Apply
+  readonly #usual: (stream: string) => RingPolicy | undefined
   #set: Record<string, Stored>
 
   constructor(options: {
     file: AgentFile
     configured: Readonly<Record<string, Stored>>
     apply: Apply
+    /** What is kept of streams of a kind for which nobody said anything. */
+    usual?: (stream: string) => RingPolicy | undefined
   }) {
     this.#file = options.file
     this.#configured = options.configured
     this.#apply = options.apply
+    this.#usual = options.usual ?? (() => undefined)
     this.#set = stored.catch({}).parse(options.file.record.streams ?? {})
     for (const name of this.names()) this.#applied(name)
   }
@@ -49,8 +53,9 @@ export class StreamPolicies {
 
   /** Only these two: what else there is of a stream (addresses with secrets) is not shown to anyone. */
   of(stream: string): StreamPolicy {
-    const { ring, upload } = this.#set[stream] ?? this.#configured[stream] ?? defaults
-    return { ring, upload }
+    const said = this.#set[stream] ?? this.#configured[stream]
+    if (said) return { ring: said.ring, upload: said.upload }
+    return { ...defaults, ring: this.#usual(stream) ?? defaults.ring }
   }
 
   async set(

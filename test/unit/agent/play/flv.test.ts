@@ -66,6 +66,21 @@ test('… or until a deadline, with a reason', async () => {
   expect(play.figures.ended['no-key-frame']).toBe(1)
 })
 
+test('who waits for a source that may take its time is held longer, and told when it did not come', async () => {
+  const { clock, hub } = rig()
+  const waitMs = (stream: string) => (stream === 'vehicle' ? keyFrameWaitMs * 2 : undefined)
+  const play = createFlvPlay({ findStream: (name) => hub.expect(name), waitMs, clock })
+  const [vehicle, camera] = [new FakeViewer(), new FakeViewer()]
+  play.find('vehicle').join('http', vehicle)
+  play.find('camera').join('http', camera)
+  clock.advance(keyFrameWaitMs)
+  await idle()
+  expect([vehicle.ended, camera.ended]).toEqual([undefined, 'no-source'])
+  clock.advance(keyFrameWaitMs)
+  await idle()
+  expect(vehicle.ended).toBe('no-source')
+})
+
 test('viewers stay while the publisher is away for a moment, and leave when it does not come back', async () => {
   const { clock, hub, play, publisher } = rig()
   publisher.push(fakeUnit({ ms: 0, key: true }))

@@ -27,7 +27,7 @@ export async function submitBeatsync(ports: ApiPorts, request: TaskRequest, call
   }
   const now = ports.clock.nowMs()
   const id = `beatsync-${randomBytes(8).toString('hex')}`
-  const row = newTaskRow({ id, kind, input }, now)
+  const row = newTaskRow({ id, kind, title: `${input.dance.name} + ${input.bgm.name}`, input }, now)
   const hash = hashOf(input)
   const cached = hash === undefined ? undefined : await findCached(ports, hash, now)
   if (cached) {

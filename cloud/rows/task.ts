@@ -9,6 +9,7 @@ import { newestFirst, noteMonth } from './months.ts'
 export const taskRow = jobState.extend({
   id: z.string(),
   kind: task.shape.kind,
+  title: z.string().optional(),
   input: z.unknown(),
   /** Set by a cancel: the job stops at its next step. */
   cancelled: z.boolean().optional(),
@@ -20,7 +21,7 @@ export type TaskRow = z.infer<typeof taskRow>
 export const taskKey = (id: string) => ({ pk: `T#${id}`, sk: 'META' })
 
 export function newTaskRow(
-  options: { id: string; kind: Task['kind']; input: unknown },
+  options: { id: string; kind: Task['kind']; title?: string; input: unknown },
   nowMs: number,
 ): TaskRow & Row {
   return withWorkKeys({

@@ -16,6 +16,8 @@ export type TaskReason = (typeof taskReasons)[number]
 export const task = z.object({
   id: z.string(),
   kind: z.enum(['mux', 'thumbnail', 'export', 'beatsync']),
+  /** What it works on, as the person called it. */
+  title: z.string().optional(),
   status: z.enum(taskStatuses),
   progress: z.number().min(0).max(100),
   message: z.string(),

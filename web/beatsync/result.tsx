@@ -30,6 +30,7 @@ export function BeatsyncTask({ task, onChanged }: { task: Task; onChanged: () =>
           {words.tasks.status[task.status]}
           {task.status === 'PROCESSING' && ` ${Math.round(task.progress)} %`}
         </Pill>
+        <b>{task.title}</b>
         <span class="muted small task-id">{task.id}</span>
         <Actions task={task} onChanged={onChanged} />
       </header>

@@ -20,7 +20,7 @@ export function TaskRow({ task, onChanged }: { task: Task; onChanged: () => void
     <li class="task" data-status={task.status}>
       <div class="task-words">
         <b>{words.kind[task.kind]}</b>
-        <span class="muted small task-id">{task.id}</span>
+        <span class="muted small task-id">{task.title ?? task.id}</span>
         {task.status === 'FAILED' ? (
           <p class="bad-text">{reasonOf(task)}</p>
         ) : (

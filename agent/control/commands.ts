@@ -1,10 +1,10 @@
-import type { AgentStats, RecordingReport, RecordingStarted } from '../../shared/contract/agent-api.ts'
+import type { AgentStats, RecordingReport, RecordingStarted, RingPolicy } from '../../shared/contract/agent-api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { PhoneBroadcast } from '../ingest/phone-broadcast.ts'
-import { parseVehicleStream } from '../ingest/vehicle.ts'
 import type { Phones } from '../ingest/phones.ts'
 import type { Sources } from '../ingest/sources.ts'
+import { parseVehicleStream } from '../ingest/vehicle.ts'
 import { captureOptions } from '../protocol/phone-start.ts'
 import type { Recordings } from '../record/recordings.ts'
 import type { RingStats } from '../ring/types.ts'
@@ -21,7 +21,10 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
   name: string
   version: string
   clock: Clock
-  config: { streams: Readonly<Record<string, StreamPolicy & { source?: string | undefined }>> }
+  config: {
+    streams: Readonly<Record<string, StreamPolicy & { source?: string | undefined }>>
+    vehicles?: { ring: RingPolicy }
+  }
   file: AgentFile
   phones: Phones
   broadcast: PhoneBroadcast
@@ -48,7 +51,7 @@ export function createCommands(parts: CommandParts): Commands {
   const policies = new StreamPolicies({
     file,
     configured: config.streams,
-    usual: (stream) => (parseVehicleStream(stream) ? config.vehicles.ring : undefined),
+    usual: (stream) => (parseVehicleStream(stream) ? config.vehicles?.ring : undefined),
     apply: (stream, policy, source) => {
       recorders.setPolicy(stream, policy.ring)
       ring.setStreamPolicy(stream, policy)

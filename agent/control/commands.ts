@@ -1,4 +1,9 @@
-import type { AgentStats, RecordingReport, RecordingStarted, RingPolicy } from '../../shared/contract/agent-api.ts'
+import type {
+  AgentStats,
+  RecordingReport,
+  RecordingStarted,
+  RingPolicy,
+} from '../../shared/contract/agent-api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { PhoneBroadcast } from '../ingest/phone-broadcast.ts'

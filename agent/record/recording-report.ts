@@ -30,11 +30,12 @@ async function streamReport(
   const isListed = ({ epoch, seq }: SegmentRow) => segments.some((s) => s.epoch === epoch && s.seq === seq)
   const rows = state === 'closed' ? held.filter(isListed) : held
   const missing = state === 'closed' ? gaps : await ring.gaps({ stream: name, from, to: range.to })
-  const counts: Counts = { pictures: 0, audioFrames: 0, boundMs: 0, byArrival: false }
+  const counts: Counts = { pictures: 0, damaged: 0, audioFrames: 0, boundMs: 0, byArrival: false }
   for (const [n, row] of rows.entries()) await count(row, n === rows.length - 1, range, ring, counts)
-  const { pictures, audioFrames, first, last, boundMs, byArrival } = counts
+  const { pictures, damaged, audioFrames, first, last, boundMs, byArrival } = counts
   return {
     ...{ name, pictures, audioFrames, segments: rows.length, gaps: missing, gapMs: totalMs(missing) },
+    ...(damaged > 0 ? { damaged } : {}),
     ...(first === undefined || last === undefined ? {} : { first, last }),
     ...(rows.length === 0 ? {} : { clock: { boundMs, source: byArrival ? 'arrival' : 'device' } }),
   }
@@ -42,6 +43,7 @@ async function streamReport(
 
 type Counts = {
   pictures: number
+  damaged: number
   audioFrames: number
   first?: number
   last?: number
@@ -64,6 +66,7 @@ async function count(
     const isWhole = row.from >= range.from && row.to <= range.to
     if (isWhole && counts.first !== undefined && !isLast) {
       counts.pictures += video?.units ?? 0
+      counts.damaged += video?.damaged ?? 0
       counts.audioFrames += audio?.units ?? 0
     } else await countUnits(row, wallOffsetMs, video !== undefined, range, ring, counts)
   } catch (error) {
@@ -87,6 +90,7 @@ async function countUnits(
     const atMs = Math.round(records.ptsMs(i) + wallOffsetMs)
     if (!records.isUnit(i) || records.isDuplicate(i) || atMs < from || atMs >= to) continue
     const isVideo = records.isVideo(i)
+    if (isVideo && records.isDamaged(i)) counts.damaged += 1
     if (isVideo) counts.pictures += 1
     else counts.audioFrames += 1
     if (isVideo === hasVideo) see(counts, atMs)

@@ -56,12 +56,13 @@ type SumOf = (ext: string) => { sizeBytes: number; sha256: string }
 
 function videoOf(video: NonNullable<SegmentHeader['video']>, summary: SegmentSummary, sumOf: SumOf) {
   const { codec, codecString, width, height, rotation } = video
-  const { units, duplicates } = summary.video
+  const { units, duplicates, damaged } = summary.video
   return {
     ...{ codec, codecString, width, height, rotation },
     configHex: configHexOf(video),
     units,
     duplicates,
+    ...(damaged > 0 && { damaged }),
     file: sumOf(codec),
   }
 }

@@ -3,6 +3,8 @@ import { type IndexRecord, unitFlag } from '../../shared/media/index-record.ts'
 type Track = {
   units: number
   duplicates: number
+  /** Of the units: received damaged and kept. */
+  damaged: number
   firstMs: number
   lastMs: number
   dtsMs: number
@@ -12,6 +14,7 @@ type Track = {
 const emptyTrack: Track = {
   units: 0,
   duplicates: 0,
+  damaged: 0,
   firstMs: Number.POSITIVE_INFINITY,
   lastMs: Number.NEGATIVE_INFINITY,
   dtsMs: Number.NaN,
@@ -31,6 +34,7 @@ export class SegmentSummary {
       return
     }
     track.units += 1
+    if (record.flags & unitFlag.damaged) track.damaged += 1
     track.firstMs = Math.min(track.firstMs, record.ptsMs)
     track.lastMs = Math.max(track.lastMs, record.ptsMs)
     // Pictures are shown out of order, but decoded in order: only DTS gives the spacing.

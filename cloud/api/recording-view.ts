@@ -110,11 +110,13 @@ function streamDetail(
     state: segmentState(arrived.get(segmentName(id))),
   }))
   const clock = clockOf(rows)
+  const damaged = rows.reduce((sum, row) => sum + (row.video?.damaged ?? 0), 0)
   return {
     name: stream.name,
     from: stream.from,
     to: stream.to,
     units: rows.reduce((sum, row) => sum + unitsOf(row), 0),
+    ...(damaged > 0 && { damaged }),
     gaps: gapsOf(stream, rows),
     segments,
     ...(clock && { clock }),

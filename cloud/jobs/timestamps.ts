@@ -5,7 +5,7 @@ import { CsvBuffer, IsoTime } from './csv-buffer.ts'
 import type { Part } from './export-parts.ts'
 import { readIndex, readManifest } from './segment-source.ts'
 
-const columns = 'unit,part,pts_ms,pts_iso,from_start_ms,dts_ms,epoch,key,arrival_ms'
+const columns = 'unit,part,pts_ms,pts_iso,from_start_ms,dts_ms,epoch,key,arrival_ms,damaged'
 
 /**
  * The CSV of a stream: one line a shown picture (sound, where there is no picture), in decoding order.
@@ -15,6 +15,7 @@ const columns = 'unit,part,pts_ms,pts_iso,from_start_ms,dts_ms,epoch,key,arrival
  *   from_start_ms  PTS − t = 0 of the part's file: what a player shows
  *   key            1: decoding can begin here
  *   arrival_ms     agent's wall clock when the unit came, with microseconds
+ *   damaged        1: received damaged, and kept
  *
  * Each chunk is good until the next one is asked for.
  */
@@ -69,6 +70,8 @@ function lineWriter(csv: CsvBuffer, records: IndexRecords, part: Part, epoch: nu
       .integer(arrivalMs)
       .text('.')
       .integer(records.arrivalUs(i) - arrivalMs * 1000, 3)
+      .comma()
+      .integer(records.isDamaged(i) ? 1 : 0)
     return csv.endLine()
   }
 }

@@ -38,6 +38,8 @@ export const segmentRow = jobState.extend({
       height: z.number(),
       units: z.number(),
       sizeBytes: z.number(),
+      /** Of `units`: received damaged and kept. */
+      damaged: z.number().optional(),
     })
     .optional(),
   audio: z
@@ -116,6 +118,7 @@ export function newSegmentRow(manifest: Manifest, nowMs: number): SegmentRow & R
         height: video.height,
         units: video.units,
         sizeBytes: video.file.sizeBytes,
+        ...(video.damaged !== undefined && { damaged: video.damaged }),
       },
     }),
     ...(audio && {

@@ -131,6 +131,8 @@ export const streamReport = z.object({
   name,
   /** Within the recording's time; those that a decoder needs from before it are not counted. */
   pictures: count,
+  /** Of them, received damaged and kept; absent: none. */
+  damaged: count.optional(),
   audioFrames: count,
   segments: count,
   gaps: z.array(gap),

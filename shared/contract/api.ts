@@ -48,6 +48,8 @@ const recordingStreamBody = z.object({
   from: ms,
   to: ms.nullable(),
   units: z.number().int(),
+  /** Of `units`, pictures that came damaged and were kept; absent: none. The CSV says which. */
+  damaged: z.number().int().optional(),
   gaps: z.array(gap),
   segments: z.array(z.object({ epoch: z.number().int(), seq: z.number().int(), state: z.string() })),
   clock: z

@@ -60,6 +60,8 @@ export const manifest = z.looseObject({
       units: z.number().int().min(0),
       /** Copies from the GOP cache at the head of the file, not counted in `units`. */
       duplicates: z.number().int().min(0),
+      /** Of `units`, how many were received damaged and kept; their index records are flagged. */
+      damaged: z.number().int().min(0).optional(),
       file,
     })
     .optional(),

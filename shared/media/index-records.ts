@@ -46,6 +46,11 @@ export class IndexRecords implements Iterable<IndexRecord> {
     return (this.flags(i) & unitFlag.duplicate) !== 0
   }
 
+  /** Received damaged and kept. */
+  isDamaged(i: number): boolean {
+    return (this.flags(i) & unitFlag.damaged) !== 0
+  }
+
   sizeBytes(i: number): number {
     return this.#view.getUint32(i * indexRecordBytes + 4, true)
   }

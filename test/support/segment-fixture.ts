@@ -18,6 +18,7 @@ export type FixtureUnit = Pick<AccessUnit, 'track' | 'randomAccess' | 'idr' | 'd
   /** As in the file: Annex B with 4-byte start codes, or a bare audio frame. */
   bytes: Uint8Array
   duplicate?: boolean
+  damaged?: boolean
 }
 
 export type FixtureSegment = SegmentId & {
@@ -62,6 +63,7 @@ export function sealSegment(segment: FixtureSegment): SealedSegment {
   }
   const { records, videoFile, audioFile } = layOut(units, header, video, audio)
   const idx = Buffer.concat([encodeIndexHeader(header), ...records])
+  const hurt = own.filter(({ track, damaged }) => track === 'video' && damaged).length
   const count = (track: string) => own.filter((unit) => unit.track === track).length
   const manifest: Manifest = {
     ...{ version: 1, agent, stream, epoch, seq, from, to, wallOffsetMs, wallBoundMs },
@@ -72,6 +74,7 @@ export function sealSegment(segment: FixtureSegment): SealedSegment {
         configHex: '',
         units: count('video'),
         duplicates: units.length - own.length,
+        ...(hurt > 0 && { damaged: hurt }),
         file: sumOf(videoFile),
       },
     }),
@@ -108,11 +111,12 @@ function layOut(
   }
   if (video)
     add({ kind: 'config', track: 'video', flags: 0, dtsMs: 0, ptsMs: 0 }, joinAnnexB(video.parameterSets))
-  for (const { track, randomAccess, idr, duplicate, dtsMs, ptsMs, bytes } of units) {
+  for (const { track, randomAccess, idr, duplicate, damaged, dtsMs, ptsMs, bytes } of units) {
     const flags =
       (randomAccess ? unitFlag.randomAccess : 0) |
       (idr ? unitFlag.idr : 0) |
-      (duplicate ? unitFlag.duplicate : 0)
+      (duplicate ? unitFlag.duplicate : 0) |
+      (damaged ? unitFlag.damaged : 0)
     const isAac = track === 'audio' && audio?.codec === 'aac'
     const framed = isAac ? Buffer.concat([adtsHeader(audio, bytes.length), bytes]) : bytes
     add({ kind: 'unit', track, flags, dtsMs, ptsMs }, framed)

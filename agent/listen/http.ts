@@ -8,6 +8,7 @@ import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
 import { doorCloseMs, headerBytesMax, headersMs, keepAliveMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import type { Pages } from '../../shared/node/read-pages.ts'
 import {
   type Auth,
   type Credentials,
@@ -25,7 +26,7 @@ import { type CloudDoor, createForward, type Forward, isCloudPath } from './forw
 import { checkOrigin, type HostRule, hostAllowed, isLoopback } from './guard.ts'
 import { plainPort, tlsPort } from './one-port.ts'
 import { openPort } from './open-port.ts'
-import { type Pages, securityHeaders, servePage } from './pages.ts'
+import { securityHeaders, servePage } from './pages.ts'
 import { type Refusal, refuse, refuseUpgrade } from './refuse.ts'
 import { createWebSockets, type PhoneSocket, type WebSockets } from './websocket.ts'
 

@@ -1,7 +1,9 @@
 import { Hono } from 'hono'
 import { AppError } from '../../shared/error.ts'
+import type { Pages } from '../../shared/node/read-pages.ts'
 import { anonymous, authorize, createAuthenticator } from './caller.ts'
 import { openApi } from './openapi.ts'
+import { pageAnswer } from './pages.ts'
 import { type ApiPorts, parseInput, type Route, readJson } from './route.ts'
 import { agentRoutes } from './routes/agents.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -10,6 +12,7 @@ import { rangeRoutes } from './routes/range.ts'
 import { rebuildRoutes } from './routes/rebuild.ts'
 import { recordingRoutes } from './routes/recordings.ts'
 import { segmentRoutes } from './routes/segments.ts'
+import { sessionRoutes } from './routes/session.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { tokenRoutes } from './routes/tokens.ts'
@@ -19,6 +22,8 @@ import { ownFileRoutes } from './routes/uploads.ts'
 export type ApiOptions = ApiPorts & {
   /** Of the agent on the same PC; with it, and only with it, x-edgereel-role and x-edgereel-subject count. */
   internalToken?: string
+  /** The page, where this API is what browsers reach: with it come sessions. `store`: the origin of files. */
+  page?: { pages: Pages; store: string }
   /** Failures that are ours, for the log. */
   onError?: (error: AppError, requestId: string) => void
 }
@@ -40,6 +45,7 @@ export function createApi(options: ApiOptions): Api {
     ...uploadRoutes(options),
     ...ownFileRoutes(options),
     ...healthRoutes(options),
+    ...(options.page ? sessionRoutes(options) : []),
   ]
   const document = openApi(routes)
   const app = new Hono()
@@ -50,6 +56,10 @@ export function createApi(options: ApiOptions): Api {
     app.on(route.method, path, (context) => serve(route, context.req.raw, context.req.param()))
   }
   app.notFound((context) => {
+    const { method, path } = context.req
+    const { page } = options
+    const file = page && method === 'GET' ? pageAnswer(page.pages, path, page.store) : undefined
+    if (file) return answer(file)
     const error = new AppError('NotFound', 'There is nothing at this address.', { zh: '此地址不存在。' })
     return errorResponse(error, requestIdOf(context.req.raw))
   })
@@ -61,12 +71,13 @@ function createServe(options: ApiOptions) {
     catalogue: options.catalogue,
     nowMs: () => options.clock.nowMs(),
     ...(options.internalToken === undefined ? {} : { internalToken: options.internalToken }),
+    sessions: options.page !== undefined,
   })
   return async (route: Route, request: Request, params: Record<string, string>): Promise<Response> => {
     const requestId = requestIdOf(request)
     try {
       const { headers } = request
-      const caller = route.access === 'anyone' ? anonymous : await authenticate(headers)
+      const caller = route.access === 'anyone' ? anonymous : await authenticate(request)
       authorize(route.access, caller)
       const result = await route.handle({
         params: parseInput(route.params, params),

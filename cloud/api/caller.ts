@@ -5,6 +5,7 @@ import { AppError } from '../../shared/error.ts'
 import { bearerTokenCharsMax } from '../../shared/limits.ts'
 import type { Catalogue } from '../ports.ts'
 import { findToken } from '../rows/access.ts'
+import { tokenOfSession } from '../rows/session.ts'
 
 /** Who asks. `stream`: a viewer of this one stream; `agent`: a device's own. */
 export type Caller = { role: Role | 'anyone'; subject: string; stream?: string; agent?: string }
@@ -20,24 +21,38 @@ export const isDevice: Access = { roles: ['device'] }
 
 export const anonymous: Caller = { role: 'anyone', subject: 'anyone' }
 
-export type Authenticator = (headers: Headers) => Promise<Caller>
+export type Authenticator = (request: Request) => Promise<Caller>
+
+export const cookieName = 'edgereel'
+
+export function cookieOf(headers: Headers): string | undefined {
+  return /(?:^|;\s*)edgereel=([A-Za-z0-9_-]{43})(?:;|$)/.exec(headers.get('cookie') ?? '')?.[1]
+}
 
 const hashOf = (token: string) => createHash('sha256').update(token).digest()
 
 /**
  * By the hash of the bearer token. On one PC the agent has already checked who asks: it says so in two
- * headers, which count only beside the internal token.
+ * headers, which count only beside the internal token. Where this API serves the page itself (`sessions`), a
+ * browser's cookie stands for the token that it was exchanged for.
  */
 export function createAuthenticator(options: {
   catalogue: Catalogue
   nowMs: () => number
   internalToken?: string
+  sessions?: boolean
 }): Authenticator {
+  const { catalogue, nowMs } = options
   const internalHash = options.internalToken ? hashOf(options.internalToken) : undefined
-  return async (headers) => {
-    const hash = hashOf(bearerOf(headers))
+  return async (request) => {
+    const { headers } = request
+    const cookie = options.sessions && !headers.has('authorization') ? cookieOf(headers) : undefined
+    const hash = hashOf(cookie ?? bearerOf(headers))
     if (internalHash && timingSafeEqual(hash, internalHash)) return forwardedCaller(headers)
-    const token = await findToken(options.catalogue, hash.toString('hex'), options.nowMs())
+    if (cookie !== undefined) checkOrigin(request)
+    const hex = hash.toString('hex')
+    const sha256 = cookie === undefined ? hex : await tokenOfSession(catalogue, hex, nowMs())
+    const token = sha256 === undefined ? undefined : await findToken(catalogue, sha256, nowMs())
     if (!token) throw unknownCaller()
     const bound = {
       ...(token.stream === undefined ? {} : { stream: token.stream }),
@@ -62,6 +77,15 @@ export function authorize(access: Access, caller: Caller): void {
 export function agentOf(caller: Caller): string {
   if (caller.agent !== undefined) return caller.agent
   throw new AppError('PermissionDenied', 'Only an agent may do this.')
+}
+
+/** A browser sends its cookie for any page that asks: what changes something must come from ours. */
+function checkOrigin({ method, headers, url }: Request): void {
+  if (method === 'GET' || method === 'HEAD') return
+  if (URL.parse(headers.get('origin') ?? '')?.host === new URL(url).host) return
+  throw new AppError('PermissionDenied', 'This must come from the page itself, or bring a token.', {
+    zh: '请求必须来自本页面，或携带令牌。',
+  })
 }
 
 function bearerOf(headers: Headers): string {

@@ -20,7 +20,6 @@ import { openTokens } from '../../agent/control/tokens.ts'
 import { createHub } from '../../agent/hub/hub.ts'
 import { createRtmpIngest } from '../../agent/ingest/rtmp.ts'
 import { type DoorEvent, openHttp } from '../../agent/listen/http.ts'
-import type { Pages } from '../../agent/listen/pages.ts'
 import { openRtmp } from '../../agent/listen/rtmp.ts'
 import type { PhoneSocket } from '../../agent/listen/websocket.ts'
 import { LiveSessions } from '../../agent/live-sessions.ts'
@@ -28,6 +27,7 @@ import { createFlvPlay, type FlvPlay } from '../../agent/play/flv.ts'
 import { ViewerWorkers } from '../../agent/play/viewer-workers.ts'
 import { AppError } from '../../shared/error.ts'
 import { systemClock } from '../../shared/node/clock.ts'
+import type { Pages } from '../../shared/node/read-pages.ts'
 
 /** Commands of an agent without streams; `calls` tells what reached it. */
 export function fakeCommands(calls: string[] = []): Commands {

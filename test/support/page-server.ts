@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Pages, readPages, securityHeaders, servePage } from '../../agent/listen/pages.ts'
+import { securityHeaders, servePage } from '../../agent/listen/pages.ts'
+import { type Pages, readPages } from '../../shared/node/read-pages.ts'
 import { finished, openRecording, type PageData } from './page-data.ts'
 
 /**

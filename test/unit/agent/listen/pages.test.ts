@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readPages } from '../../../../agent/listen/pages.ts'
+import { readPages } from '../../../../shared/node/read-pages.ts'
 
 test('reads the files of the page once, by their paths on the wire', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'edgereel-pages-'))

@@ -4,6 +4,7 @@
  * `npm i --prefix peers node-media-server@4.4.3` have been run.
  *   node bench/fanout.bench.ts HARNESS fanout --n 500 --base nms [--proto http|ws|rtmp] [--rounds 3 --dur 6 --warm 3]
  *   node bench/fanout.bench.ts HARNESS streams --streams 100 | join --n 60 | slow --n 40
+ * As `up` starts it: with its options of Node, its cache of compiled code filled.
  * Targets: edgereel (as installed: it records), `live` (records nothing), `merge100` and `merge350`,
  * `workers1` and `workers2` (as `live`), nms, C-av.
  */
@@ -45,6 +46,7 @@ async function writeConfig(name: string, config: object, ports: { http: number; 
 async function adminToken(config: string): Promise<string> {
   const child = spawn(process.execPath, [program, '--data', data, '--config', config], {
     stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(data, 'compile-cache') },
   })
   await once(child.stdout, 'data')
   const exit = once(child, 'exit')
@@ -69,7 +71,8 @@ async function ours() {
   const token = await adminToken(paths[0] ?? '')
   return entries.map(([name], i) => ({
     name,
-    start: ['node', program, '--data', data, '--config', paths[i]],
+    start: ['node', '--max-semi-space-size=4', program, '--data', data, '--config', paths[i]],
+    env: { NODE_COMPILE_CACHE: join(data, 'compile-cache') },
     port: ports.http,
     ...urls(ports.http, ports.rtmp, `?token=${token}`),
   }))

@@ -68,6 +68,8 @@ export const publisherGraceMs = 30_000 // A phone that changes its access point 
 export const audioOnlyAfterMs = 1000 // Sound alone for this long: the stream has no video that is about to come.
 
 // --- Live
+export const slabBytesMin = 32 * KiB // A hundred streams of low rate hold no more than they need.
+export const slabMessages = 8 // Of the size of the one for which a slab begins: one write in eight is of two buffers.
 export const slabBytes = 256 * KiB // Half a second of 4 Mb/s; large enough that one viewer's write is one buffer.
 export const viewerWriteBytesMax = 512 * KiB // One write in flight: at 420 kb/s it is through before the stall limit.
 export const viewerLagBytesMax = 2 * MiB // RELIABILITY.md E1.

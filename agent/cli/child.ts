@@ -14,6 +14,8 @@ export type ChildOptions = {
   args: string[]
   /** Options of Node itself. */
   nodeArgs?: string[]
+  /** Beside the environment of this process. */
+  env?: Record<string, string>
   log: Log
   onReady: (ready: Ready) => void
   /** Exit codes after which another start would only fail again: 2 wrong use, 3 already running. */
@@ -54,9 +56,10 @@ export class Child implements AsyncDisposable {
   }
 
   async #once(): Promise<number> {
-    const { module, args, nodeArgs = [], onReady } = this.#options
+    const { module, args, nodeArgs = [], env, onReady } = this.#options
     const child = spawn(process.execPath, [...nodeArgs, `${root}${module}`, ...args], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, ...env },
     })
     this.#process = child
     child.on('message', (message) => {

@@ -23,7 +23,11 @@ const program = new URL(`../viewer-worker/main.${extension}`, import.meta.url)
 
 export function forkWorker(): WorkerProcess {
   const stdio = ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'] as const
-  const child = fork(program, [], { serialization: 'advanced', stdio: [...stdio], execArgv: [] })
+  const child = fork(program, [], {
+    serialization: 'advanced',
+    stdio: [...stdio],
+    execArgv: ['--max-semi-space-size=4'],
+  })
   const pipe = child.stdio[4] as Writable
   pipe.on('error', () => undefined) // It died: `exit` follows.
   let isCorked = false

@@ -1,4 +1,4 @@
-import { slabBytes } from '../../shared/limits.ts'
+import { slabBytes, slabBytesMin, slabMessages } from '../../shared/limits.ts'
 
 /** A piece of the log. Bytes below `used` never change again, so a socket may hold views of them for as long as it likes. */
 export type Slab = { readonly bytes: Buffer; used: number; next: Slab | undefined; view: View | undefined }
@@ -16,12 +16,14 @@ export type Cursor = { slab: Slab; offset: number; position: number }
  */
 export class SlabLog {
   readonly #slabBytes: number
+  readonly #leastBytes: number
   #slab: Slab
   #position = 0
 
   constructor(size = slabBytes) {
     this.#slabBytes = size
-    this.#slab = newSlab(size)
+    this.#leastBytes = Math.min(size, slabBytesMin)
+    this.#slab = newSlab(this.#leastBytes)
   }
 
   /** Bytes ever written. */
@@ -36,7 +38,9 @@ export class SlabLog {
   /** Room for one message, which the caller fills before anyone is flushed. */
   reserve(sizeBytes: number): Buffer {
     if (this.#slab.bytes.length - this.#slab.used < sizeBytes) {
-      const next = newSlab(Math.max(this.#slabBytes, sizeBytes))
+      const next = newSlab(
+        Math.max(Math.min(slabMessages * sizeBytes, this.#slabBytes), this.#leastBytes, sizeBytes),
+      )
       this.#slab.next = next
       this.#slab = next
     }

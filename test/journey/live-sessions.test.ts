@@ -96,10 +96,12 @@ describe.each([0, 1])('with %i processes that only send', (workers) => {
     media[Symbol.dispose]()
   })
 
-  test('a publisher that is closed is cut off', async () => {
+  test('a publisher that is closed is cut off; encoders come again', async () => {
     const [publisher] = await sessions('role=publisher')
     expect(await close(publisher?.id ?? '')).toBe(204)
-    await filming.catch(() => undefined)
-    await until(async () => (await sessions()).length === 0)
+    await until(async () => {
+      const [next] = await sessions('role=publisher')
+      return next !== undefined && next.id !== publisher?.id
+    })
   })
 })

@@ -130,6 +130,7 @@ class Ingest implements VehicleIngest {
       identity: `vehicle ${sim}`,
       client: liveClient(address, door === 'live' ? 'live' : 'replay', new URLSearchParams()),
       onDisplaced: () => channel.end('displaced'),
+      close: () => channel.goodbye('closed'),
     })
     const tellLoss = (unit: AccessUnit) => {
       const fromMs = this.#cutOff.get(stream)

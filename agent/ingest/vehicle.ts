@@ -35,8 +35,11 @@ export type VehicleEnd =
   | 'fault'
   | VehicleGoodbye
 
-/** Why a channel's connection ends that we end; counted. `unwanted`: nobody watches any more, so nothing is missing. */
-export type VehicleGoodbye = 'unwanted' | 'shutdown'
+/**
+ * Why a channel's connection ends that we end; counted. `unwanted`: nobody watches any more, so nothing is missing;
+ * `closed`: somebody asked for it.
+ */
+export type VehicleGoodbye = 'unwanted' | 'closed' | 'shutdown'
 
 /** The vehicles that are connected. */
 export type Vehicles = {

@@ -10,6 +10,7 @@ const device = `${sim}01`
 
 function rig({ full = false } = {}) {
   const log: string[] = []
+  let closePublisher: () => void = () => undefined
   const told: VehicleData[] = []
   const clock = new FakeClock()
   clock.advance(1000)
@@ -18,7 +19,8 @@ function rig({ full = false } = {}) {
     onData: (data) => told.push(data),
     onFault: (error) => log.push(`fault ${error}`),
     hub: {
-      publish: ({ name, kind, identity }) => {
+      publish: ({ name, kind, identity, close }) => {
+        closePublisher = () => close?.()
         if (full) throw new AppError('ResourceExhausted', 'full')
         log.push(`publish ${name} ${kind} ${identity}`)
         return {
@@ -41,7 +43,7 @@ function rig({ full = false } = {}) {
     const send = (packets: readonly Jt1078Packet[]) => session.receive(bytesOf(packets))
     return { session, send, closed }
   }
-  return { log, told, clock, ingest, connect }
+  return { log, told, clock, ingest, connect, closePublisher: () => closePublisher() }
 }
 
 /** Two packets tell the version. */
@@ -139,6 +141,17 @@ test('told to stop, a channel beside others is not taken for a while, and then a
   send(one.key(120))
   expect(ingest.vehicles.channel(device)).toBeDefined()
   expect(ingest.vehicles.end('nothing', 'unwanted')).toBe(false)
+})
+
+test('one that somebody closed is gone, and its absence is a gap when it comes back', () => {
+  const { connect, clock, log, closePublisher } = rig()
+  const { send, closed } = connect()
+  send(start(new VehicleLine()))
+  closePublisher()
+  expect(closed).toEqual(['closed'])
+  clock.advance(5000)
+  connect().send(start(new VehicleLine(), 9000))
+  expect(log).toContain(`${device} gap source-lost 4960`)
 })
 
 test('taps and listeners: each packet as it came; one that throws hurts nobody', () => {

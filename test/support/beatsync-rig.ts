@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import type { UploadCreated } from '../../shared/contract/beatsync-api.ts'
 import type { Task } from '../../shared/contract/task.ts'
 import type { ApiRig } from './api-rig.ts'
 import { sharedPath } from './shared-data.ts'
+import { wav } from './songs.ts'
 
 export type AlignCase = {
   name: string
@@ -65,4 +69,50 @@ export async function submit(
 
 export async function taskOf(rig: ApiRig, id: string): Promise<Task> {
   return (await rig.ask('GET', `/v1/tasks/${id}`, { token: rig.tokens.viewer })).json as Task
+}
+
+const run = promisify(execFile)
+
+/** A film of moving bars with this sound, made by FFmpeg; key frames every two seconds, B-frames between. */
+export async function film(directory: string, sound: Float32Array, name = 'dance.mp4'): Promise<Buffer> {
+  const path = join(directory, name)
+  const source = `${path}.wav`
+  await writeFile(source, wav(sound))
+  const seconds = String(sound.length / 8000)
+  await run('ffmpeg', [
+    ...[
+      '-v',
+      'error',
+      '-y',
+      '-f',
+      'lavfi',
+      '-i',
+      `testsrc=size=160x120:rate=25:duration=${seconds}`,
+      '-i',
+      source,
+    ],
+    ...[
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-bf',
+      '2',
+      '-g',
+      '50',
+      '-pix_fmt',
+      'yuv420p',
+      '-c:a',
+      'aac',
+      path,
+    ],
+  ])
+  return await readFile(path)
+}
+
+/** What a shell would call `ffmpeg … file`, and the bytes it wrote. */
+export async function made(directory: string, name: string, args: readonly string[]): Promise<Buffer> {
+  const path = join(directory, name)
+  await run('ffmpeg', ['-v', 'error', '-y', ...args, path])
+  return await readFile(path)
 }

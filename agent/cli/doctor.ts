@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { findFfmpeg } from '../../shared/node/find-ffmpeg.ts'
 import { dataDirectory, readConfig } from '../config.ts'
 import { readEnrolment } from '../enrolment.ts'
+import { checkVehicles } from './doctor-vehicles.ts'
 import { type Output, print, sizeText } from './output.ts'
 import { inLanguage, type Words } from './words.ts'
 
@@ -190,6 +191,7 @@ async function checkConfig(path: string | undefined, data: string): Promise<Find
   try {
     const config = await readConfig(path, await readEnrolment(data))
     findings.push(ok('config', { en: path ?? 'defaults', zh: path ?? '默认值' }))
+    findings.push(...(await checkVehicles(config)))
     if (config.phones.allowWithoutToken !== false) {
       const who = Array.isArray(config.phones.allowWithoutToken)
         ? config.phones.allowWithoutToken.join(', ')

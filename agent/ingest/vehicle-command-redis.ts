@@ -2,26 +2,46 @@ import { AppError } from '../../shared/error.ts'
 import { commandTimeoutMs } from '../../shared/limits.ts'
 import type { CommandSink } from './vehicle-command-queue.ts'
 
+const redisPingMs = 20_000
+
 type RedisOptions = { url: string; key: string }
 
 /** As much of a connected client as is used here. */
-type Client = { rPush(key: string, value: string): Promise<number>; destroy(): void }
+type Client = {
+  readonly isReady: boolean
+  readonly isOpen: boolean
+  rPush(key: string, value: string): Promise<number>
+  destroy(): void
+}
 
-/** `RPUSH` to the list that the platform reads. The connection is kept, and made anew when it was lost. */
+/**
+ * `RPUSH` to the list that the platform reads. The connection is made at once, so that the first who watches does not
+ * wait for it, is kept, and is made anew by the next command when it was lost.
+ */
 export function redisSink({ url, key }: RedisOptions): CommandSink {
   let connected: Client | undefined
+  const stop = new AbortController()
   const drop = (client: Client | undefined) => {
     if (connected === client) connected = undefined
-    client?.destroy()
+    if (client?.isOpen) client.destroy()
+  }
+  const dial = async (signal: AbortSignal) => {
+    const client = await connect(url, signal, () => {
+      if (connected === client) connected = undefined
+    })
+    return client
+  }
+  let first: Promise<Client | undefined> | undefined = dial(stop.signal).catch(() => undefined) // The first command says why.
+  const use = async (signal: AbortSignal) => {
+    const early = await first
+    first = undefined
+    connected ??= early?.isReady ? early : await dial(signal)
+    return connected
   }
   return {
     display: displayOf(url, key),
     send: async ({ json }, signal) => {
-      const lost = () => {
-        connected = undefined
-      }
-      const client = connected ?? (await connect(url, signal, lost))
-      connected = client
+      const client = await use(signal)
       const hangUp = () => drop(client) // A Redis that is stopped in mid-flight answers nothing: that ends the call.
       signal.addEventListener('abort', hangUp, { once: true })
       try {
@@ -33,19 +53,27 @@ export function redisSink({ url, key }: RedisOptions): CommandSink {
         signal.removeEventListener('abort', hangUp)
       }
     },
-    [Symbol.asyncDispose]: async () => drop(connected),
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      const early = await first
+      drop(connected ?? early)
+    },
   }
 }
 
 async function connect(url: string, signal: AbortSignal, onLost: () => void): Promise<Client> {
-  const { createClient } = await import('@redis/client') // Only where it is used: 30 ms and 5 MB.
+  const { createClient } = await import('@redis/client') // Only where it is used: it takes 50 MB.
   const client = createClient({
     url,
+    pingInterval: redisPingMs, // A connection that a router has forgotten is found before somebody watches.
     disableOfflineQueue: true, // The queue is ours: it has an order, a bound and an end.
     socket: { reconnectStrategy: false, connectTimeout: commandTimeoutMs },
   })
   client.on('error', onLost)
-  const hangUp = () => client.destroy()
+  client.on('end', onLost)
+  const hangUp = () => {
+    if (client.isOpen) client.destroy()
+  }
   signal.addEventListener('abort', hangUp, { once: true })
   try {
     await client.connect()

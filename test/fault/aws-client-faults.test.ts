@@ -120,6 +120,14 @@ describe.skipIf(missing)('S3 that fails', () => {
     expect(asked.count).toBe(2)
   })
 
+  test('a clock that is an hour off is put right by the date of the answer', async () => {
+    await using rig = await openAwsRig()
+    rig.world.aheadMs = 3_600_000
+    await rig.cloud.store.put(key, small, { sizeBytes: 10, contentType })
+    expect(await read(rig.cloud.store)).toEqual(small)
+    expect(rig.world.strict?.refused.at(-1)).toBe('RequestTimeTooSkewed')
+  })
+
   test('a checksum that does not fit on its way is tried again, and is an error in the end', async () => {
     await using rig = await openAwsRig()
     failing(rig, 100, { status: 400, code: 'BadDigest' }, isPut)

@@ -30,6 +30,8 @@ export function telemetryOf(service: string): Telemetry {
       if (final) logger.error('A job failed for ever; its message is a dead letter.', line)
       else logger.warn('A job failed and is tried again.', line)
     },
-    flush: () => metrics.publishStoredMetrics(),
+    flush() {
+      if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
+    },
   }
 }

@@ -7,7 +7,7 @@ export type QueueFunction = (event: SQSEvent, context: Context) => Promise<SQSBa
 export type QueueFunctions = Record<QueueName, QueueFunction>
 
 const batchMax = 5
-const visibilityS = 90
+const defaultVisibilityS = 90
 const pollMs = 50
 const timeoutMs = 60_000
 
@@ -32,7 +32,12 @@ export function pollQueues(queue: Queue, functions: QueueFunctions): AsyncDispos
 }
 
 /** One batch. Returns whether there was one. A function that throws has failed with all of it. */
-export async function pollOnce(queue: Queue, name: QueueName, run: QueueFunction): Promise<boolean> {
+export async function pollOnce(
+  queue: Queue,
+  name: QueueName,
+  run: QueueFunction,
+  visibilityS = defaultVisibilityS,
+): Promise<boolean> {
   const messages = await queue.receive(name, { max: batchMax, visibilityS })
   if (messages.length === 0) return false
   const { batchItemFailures } = await run(eventOf(messages), lambdaContext(name, timeoutMs))

@@ -91,15 +91,20 @@ class Judge {
       if (fault === 'reset') return void request.socket.destroy()
       const answer = typeof fault === 'object' && 'status' in fault ? faulty(fault) : await this.#answer(work)
       if (fault === 'lose-answer') return void request.socket.destroy()
-      response.writeHead(answer.status, answer.headers)
+      response.writeHead(answer.status, { ...answer.headers, date: this.#date() })
       if (typeof fault !== 'object' || !('cut' in fault)) return void response.end(answer.body)
       response.write(answer.body.subarray(0, fault.cut), () => request.socket.destroy())
     } catch (cause) {
       const refusal = cause instanceof Refusal ? cause : new Refusal(500, 'InternalError', String(cause))
       this.face.refused.push(refusal.code)
-      response.writeHead(refusal.status, { 'content-type': 'application/xml' })
+      response.writeHead(refusal.status, { 'content-type': 'application/xml', date: this.#date() })
       response.end(request.method === 'HEAD' ? '' : refusal.xml)
     }
+  }
+
+  /** By which a client whose clock is wrong learns what the time is. */
+  #date(): string {
+    return new Date(this.#options.nowMs()).toUTCString()
   }
 
   async #answer(work: Work): Promise<Answer> {
@@ -113,7 +118,7 @@ class Judge {
     if (method === 'PUT' && work.key !== '') return await this.#putObject(work)
     const answer = await this.#forward(work)
     if (answer.status < 300 && method !== 'PUT') Object.assign(answer.headers, overrides(query))
-    if (work.headers.get('x-amz-checksum-mode') === 'ENABLED')
+    if (answer.status === 200 && work.headers.get('x-amz-checksum-mode') === 'ENABLED')
       Object.assign(answer.headers, this.#sumsOf(work, answer))
     return answer
   }

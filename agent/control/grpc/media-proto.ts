@@ -5,22 +5,9 @@ import type { UnitNote } from './messages.ts'
 
 export const mediaServiceName = 'edgereel.v1.MediaService'
 
-/** An `AccessUnit` in pieces: encoded messages of one type, one behind the other, are one message. */
-export type EncodedUnit = readonly Uint8Array[]
-
 export type MediaProto = {
-  /** `OpenStream` answers with `EncodedUnit`: a unit is encoded once, whoever gets it. */
   readonly service: ServiceDefinition
   encode(message: UnitNote): Uint8Array
-}
-
-function responseSerialize(unit: EncodedUnit): Buffer {
-  const [only] = unit
-  return unit.length === 1 && only ? asBuffer(only) : Buffer.concat(unit)
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** Reads edgereel.proto. */
@@ -29,11 +16,5 @@ export async function loadMediaProto(): Promise<MediaProto> {
   const loaded = await load(path, { longs: Number, enums: String, defaults: true, oneofs: true })
   const service = loaded[mediaServiceName] as ServiceDefinition
   const open = service.OpenStream as MethodDefinition<unknown, unknown>
-  return {
-    service: {
-      ...service,
-      OpenStream: { ...open, responseSerialize },
-    },
-    encode: (message) => open.responseSerialize(message),
-  }
+  return { service, encode: (message) => open.responseSerialize(message) }
 }

@@ -7,7 +7,6 @@ import { type Principal, requireRole } from '../auth.ts'
 import type { Commands } from '../commands-port.ts'
 import { reportMessage, stopped, streamMessage } from './answers.ts'
 import type { Identify } from './identify.ts'
-import type { EncodedUnit } from './media-proto.ts'
 import * as messages from './messages.ts'
 import {
   invalid,
@@ -104,7 +103,7 @@ export class MediaService {
         )
       }
     return {
-      OpenStream: (call: ServerWritableStream<messages.OpenStreamRequest, EncodedUnit>) => {
+      OpenStream: (call: ServerWritableStream<messages.OpenStreamRequest, never>) => {
         const opened = async () => await this.#openStream(call, identify(call.metadata))
         opened().catch((error) => call.emit('error', this.failure(error)))
       },
@@ -133,7 +132,7 @@ export class MediaService {
   }
 
   async #openStream(
-    call: ServerWritableStream<messages.OpenStreamRequest, EncodedUnit>,
+    call: ServerWritableStream<messages.OpenStreamRequest, never>,
     principal: Principal,
   ): Promise<void> {
     const wanted = wantedSource(call.request)
@@ -153,7 +152,7 @@ export class MediaService {
   }
 
   #send(
-    call: ServerWritableStream<messages.OpenStreamRequest, EncodedUnit>,
+    call: ServerWritableStream<messages.OpenStreamRequest, never>,
     { stream, client, track, source }: Wanted,
   ): void {
     const who = { stream: stream.name, transport: 'grpc', client } as const

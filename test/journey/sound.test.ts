@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { simRtmp } from '../../agent/sim/rtmp.ts'
+import { simVehicle } from '../../agent/sim/vehicle.ts'
 import { chromiumPath, openBrowser } from '../support/browser.ts'
 import { probePackets } from '../support/movie-judges.ts'
 import { freePort, Program } from '../support/program.ts'
@@ -25,12 +26,19 @@ describe.skipIf(!ready)('sound that is not AAC', () => {
   let program: Program
   let directory = ''
   let rtmpPort = 0
+  let vehiclePort = 0
   let token = ''
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'edgereel-sound-'))
     rtmpPort = await freePort()
-    program = await Program.start({ config: `rtmp: { port: ${rtmpPort} }\nring: { segmentSeconds: 4 }\n` })
+    vehiclePort = await freePort()
+    program = await Program.start({
+      config: `rtmp: { port: ${rtmpPort} }
+ring: { segmentSeconds: 4 }
+vehicles: { live: { port: ${vehiclePort} } }
+`,
+    })
     token = await program.adminToken()
   })
   afterAll(async () => {
@@ -118,6 +126,47 @@ describe.skipIf(!ready)('sound that is not AAC', () => {
     }, 30_000)
   })
 
+  test.each(['g711a', 'g711u'] as const)(
+    'a vehicle with %s: its tone is heard over HTTP-FLV',
+    async (sound) => {
+      const stop = new AbortController()
+      const sim = sound === 'g711a' ? '013912345678' : '013912345679'
+      const driving = simVehicle({
+        ...{ version: 2016, sound, clock: 'boot', host: '127.0.0.1', port: vehiclePort, sims: [sim] },
+        ...{ channels: 1, signal: stop.signal },
+      })
+      await isLive(`${sim}01`)
+      const args = [
+        '-v',
+        'error',
+        '-i',
+        http(`${sim}01`),
+        '-vn',
+        '-t',
+        '3',
+        '-ac',
+        '1',
+        '-ar',
+        '8000',
+        '-f',
+        's16le',
+        '-',
+      ]
+      const { stdout } = await run('ffmpeg', args, {
+        encoding: 'buffer',
+        maxBuffer: 1 << 24,
+        timeout: 20_000,
+      })
+      stop.abort()
+      await driving
+      const pcm = new Int16Array(Uint8Array.from(stdout).buffer).subarray(8000, 16_000)
+      const risings = pcm.filter((value, i) => value >= 0 && (pcm[i - 1] ?? 0) < 0).length
+      expect(Math.abs(risings - 440)).toBeLessThan(5)
+      expect(Math.max(...pcm)).toBeGreaterThan(6000)
+    },
+    60_000,
+  )
+
   test('flash and click are together in the archive, as they were at the source', async () => {
     const file = join(directory, 'clapper.flv')
     await makeClapper(file, directory)
@@ -157,6 +206,35 @@ describe.skipIf(!ready)('sound that is not AAC', () => {
     for (const [i, ms] of clicks.entries()) expect(Math.abs(ms - (flashes[i] ?? 0))).toBeLessThanOrEqual(2)
   }, 240_000)
 })
+
+test.skipIf(!ready || !sample)(
+  'processes that only send to viewers are given AAC, too',
+  async () => {
+    const port = await freePort()
+    await using program = await Program.start({ config: `rtmp: { port: ${port} }\nlive: { workers: 1 }\n` })
+    const token = await program.adminToken()
+    const stop = new AbortController()
+    const url = `rtmp://127.0.0.1:${port}/live/pcma?token=${token}`
+    const publishing = simRtmp({ url, file: sample ?? '', signal: stop.signal })
+    type Streams = { streams: { name: string; audio?: unknown }[] }
+    const hasSound = async () => {
+      const { streams } = await program.json<Streams>('/agent/v1/streams')
+      return streams.some(({ audio }) => audio !== undefined)
+    }
+    await program.until(hasSound, 20_000, 'sound')
+    const args = ['-v', 'error', '-i', `http://127.0.0.1:${program.port}/live/pcma.flv?token=${token}`]
+    const { stdout, stderr } = await run('ffmpeg', [...args, '-t', '3', '-f', 'framecrc', '-'], {
+      timeout: 20_000,
+    })
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(/#media_type 1: audio/)
+    expect(stdout).toMatch(/#sample_rate 1: 32000/)
+    expect(stdout.split('\n').filter((line) => line.startsWith('1,')).length).toBeGreaterThan(70)
+    stop.abort()
+    await publishing
+  },
+  90_000,
+)
 
 /** One white picture and a click at each second but the first: H.264 and G.711 A-law in one FLV. */
 async function makeClapper(file: string, directory: string): Promise<void> {

@@ -62,7 +62,7 @@ export const sends: Record<QueueName | 'api' | 'expire', QueueName[]> = {
   mux: ['thumbnail', 'export'],
   thumbnail: [],
   export: ['thumbnail', 'export'],
-  beatsync: [],
+  beatsync: ['beatsync'], // A task that has to wait sends itself again.
   api: ['mux', 'thumbnail', 'export', 'beatsync'],
   expire: ['mux', 'export'],
 }

@@ -10,6 +10,7 @@ import type {
   StreamInfo,
   TokenInfo,
 } from '../shared/contract/agent-api.ts'
+import type { AgentItem } from '../shared/contract/agents-api.ts'
 import type { RecordingDetail, RecordingItem } from '../shared/contract/api.ts'
 import type { TaskRequest, UploadCreated, UploadRequest } from '../shared/contract/beatsync-api.ts'
 import type { Recording } from '../shared/contract/recording.ts'
@@ -103,6 +104,8 @@ export const cloud = {
   cancelTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/cancel`, {}),
   retryTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/retry`, {}),
   health: (signal: AbortSignal) => call<CloudHealth>('GET', '/v1/health', undefined, signal),
+  agents: async (signal: AbortSignal) =>
+    (await call<{ agents: AgentItem[] }>('GET', '/v1/agents', undefined, signal)).agents,
 }
 
 /** Addresses for `<img>`, `<video>` and links: each answers with a redirect to an expiring URL. */

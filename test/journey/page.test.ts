@@ -199,6 +199,27 @@ describe.skipIf(!chromium)('the page in Chromium, on canned answers', () => {
     expect(server.asked).toContain('POST /v1/tasks/export-failed/retry')
   })
 
+  test('status: the recorders of an archive, and what is wrong with them', async () => {
+    const lab = busyLab(Date.now())
+    const known = { lastSeen: Date.now() - 60_000, online: true, revoked: false, state: {} }
+    lab.agents = [
+      { name: 'lab', ...known },
+      {
+        name: 'attic',
+        ...known,
+        twin: { lastSeen: Date.now() },
+        clock: { offsetMs: 7_200_000, boundMs: 20 },
+      },
+    ]
+    await using opened = await open(lab, '#/status')
+    const fleet = opened.page.locator('.fleet')
+    await fleet.waitFor()
+    const words = await fleet.innerText()
+    expect(words).toContain('attic online')
+    expect(words).toContain('Another machine says that it is this one')
+    expect(words).toMatch(/Its clock is 2.*off/)
+  })
+
   test('status: a token is made and shown once', async () => {
     await using opened = await open(busyLab(Date.now()), '#/status')
     const { page, server } = opened

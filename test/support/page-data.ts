@@ -1,10 +1,13 @@
 import type { AgentStats, PhoneInfo, Role, StreamInfo, TokenInfo } from '../../shared/contract/agent-api.ts'
+import type { AgentItem } from '../../shared/contract/agents-api.ts'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Task } from '../../shared/contract/task.ts'
 
 /** What the fake server of the page's tests holds. Times are relative to `now`. */
 export type PageData = {
+  /** Of the archive; none when absent. */
+  agents?: AgentItem[]
   signedOut: boolean
   role: Role
   streams: StreamInfo[]

@@ -216,6 +216,8 @@ function route(state: State, method: string, url: URL, body: Record<string, unkn
         started: ['Pixel-6a', 'Pixel-7'],
         failed: [{ name: 'iPad', reason: 'no answer', reasonZh: '没有应答' }],
       })
+    case 'GET /v1/agents':
+      return ok({ agents: data.agents ?? [] })
     case 'GET /agent/v1/stats':
       return ok(data.stats)
     case 'GET /agent/v1/tokens':

@@ -9,6 +9,7 @@ import { attempt } from '../ui/notice.tsx'
 import { Button } from '../ui/parts.tsx'
 import { alarmsOf } from './alarms.ts'
 import { AgentCard, CloudCard, DiskCard, UploadCard } from './cards.tsx'
+import { Fleet } from './fleet.tsx'
 import { LiveCard } from './live-card.tsx'
 import { Tokens } from './tokens.tsx'
 
@@ -28,6 +29,7 @@ export function Status(): JSX.Element {
         {now?.upload && <UploadCard upload={now.upload} />}
         <CloudCard health={health.value.value} silent={health.error.value !== undefined} />
         {now && <AgentCard stats={now} />}
+        <Fleet />
       </div>
       {agentHere.value && mayAdminister.value && <Tokens />}
     </div>

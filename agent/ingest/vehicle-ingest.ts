@@ -9,7 +9,7 @@ import type { VehicleChannel, VehicleDoor, VehicleEnd, Vehicles } from './vehicl
 import { type ChannelPublication, ConnectionChannel } from './vehicle-channel.ts'
 import { VehicleRegistry } from './vehicle-registry.ts'
 import { type SessionChannelOptions, VehicleSession } from './vehicle-session.ts'
-import { type VehicleRefusal, VehicleUnits } from './vehicle-units.ts'
+import { type VehicleOutput, type VehicleRefusal, VehicleUnits } from './vehicle-units.ts'
 
 export type VehicleFigures = {
   packets: number
@@ -132,29 +132,10 @@ class Ingest implements VehicleIngest {
       onDisplaced: () => channel.end('displaced'),
       close: () => channel.goodbye('closed'),
     })
-    const tellLoss = (unit: AccessUnit) => {
-      const fromMs = this.#cutOff.get(stream)
-      if (fromMs === undefined) return
-      this.#cutOff.delete(stream)
-      publisher.gap({ fromMs: Math.min(fromMs, unit.ptsMs), toMs: unit.ptsMs, cause: 'source-lost' })
-    }
     const units = new VehicleUnits({
       ...{ held, sequence, nextEpoch: this.#nextEpoch },
       now: { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() },
-      output: {
-        unit: (unit) => {
-          tellLoss(unit)
-          publisher.push(unit)
-        },
-        gap: (gap) => publisher.gap(gap),
-        data: this.#teller(channel),
-        refused: (reason) => {
-          figures.refused[reason] = (figures.refused[reason] ?? 0) + 1
-        },
-        lost: (packets) => {
-          figures.lostPackets += packets
-        },
-      },
+      output: this.#output(channel, publisher),
     })
     return {
       packet: (packet, arrivalMs) => {
@@ -167,6 +148,32 @@ class Ingest implements VehicleIngest {
         units.end()
         if (reason !== 'unwanted' && reason !== 'shutdown') this.#remember(stream, units.lastPtsMs)
         publisher.end(reason)
+      },
+    }
+  }
+
+  /** The first unit tells how long the channel was away. */
+  #output(channel: ConnectionChannel, publisher: ReturnType<PublishHub['publish']>): VehicleOutput {
+    const { figures } = this
+    const { stream } = channel
+    const tellLoss = (unit: AccessUnit) => {
+      const fromMs = this.#cutOff.get(stream)
+      if (fromMs === undefined) return
+      this.#cutOff.delete(stream)
+      publisher.gap({ fromMs: Math.min(fromMs, unit.ptsMs), toMs: unit.ptsMs, cause: 'source-lost' })
+    }
+    return {
+      unit: (unit) => {
+        tellLoss(unit)
+        publisher.push(unit)
+      },
+      gap: (gap) => publisher.gap(gap),
+      data: this.#teller(channel),
+      refused: (reason) => {
+        figures.refused[reason] = (figures.refused[reason] ?? 0) + 1
+      },
+      lost: (packets) => {
+        figures.lostPackets += packets
       },
     }
   }

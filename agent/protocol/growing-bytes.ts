@@ -27,6 +27,14 @@ export class GrowingBytes {
     return this.#bytes.subarray(0, this.#length)
   }
 
+  /** The same, in memory that is no larger than it: for what is kept for long. */
+  takeExact(): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(this.#length)
+    this.view().copy(bytes)
+    this.take()
+    return bytes
+  }
+
   /** What is there, as memory that is not written to any more; nothing is left. */
   take(): Buffer {
     const bytes = this.view()

@@ -30,6 +30,8 @@ export class Jt1078Lane {
   #damaged = false
   #arrivalMs = 0
   #last: Jt1078Packet | undefined
+  /** Some devices give all packets one number: then silence would look like one packet again and again. */
+  #isNumbered = false
   readonly #onRefused: (reason: LaneRefusal) => void
 
   constructor(held: Held, onRefused: (reason: LaneRefusal) => void) {
@@ -40,6 +42,7 @@ export class Jt1078Lane {
   /** `lost`: packets are missing before this one. */
   push(packet: Jt1078Packet, arrivalMs: number, lost: boolean): readonly Jt1078Piece[] {
     if (this.#isRepeated(packet)) return this.#refuse('duplicate')
+    if (this.#last && this.#last.sequence !== packet.sequence) this.#isNumbered = true
     this.#last = packet
     if (lost && this.#open) this.#damaged = true
     const { subPacket } = packet
@@ -95,7 +98,7 @@ export class Jt1078Lane {
     this.#held.bytes -= this.#parts.length
     const damaged = this.#damaged || last === undefined
     const marker = last?.marker ?? false
-    return [{ ...about(open), bytes: this.#parts.take(), marker, damaged, arrivalMs: this.#arrivalMs }]
+    return [{ ...about(open), bytes: this.#parts.takeExact(), marker, damaged, arrivalMs: this.#arrivalMs }]
   }
 
   #drop(): void {
@@ -109,10 +112,11 @@ export class Jt1078Lane {
     return none
   }
 
-  /** The same packet again. A device that does not number its packets does not send the same bytes either. */
+  /** The same packet again. */
   #isRepeated(packet: Jt1078Packet): boolean {
     const last = this.#last
-    if (!last || last.sequence !== packet.sequence || last.timestampMs !== packet.timestampMs) return false
+    if (!last || !this.#isNumbered || last.sequence !== packet.sequence) return false
+    if (last.timestampMs !== packet.timestampMs) return false
     return last.subPacket === packet.subPacket && Buffer.compare(last.body, packet.body) === 0
   }
 }

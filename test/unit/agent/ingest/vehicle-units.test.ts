@@ -231,11 +231,19 @@ test('numbers that pictures and sound have of their own are in order', () => {
 test('the same packet twice is taken once', () => {
   const rig = unitsRig()
   const line = new VehicleLine()
-  const key = line.key(0)
-  rig.feed([...key, ...key, ...line.picture(40)], 0)
+  const twice = [...line.key(0), ...line.picture(40)].flatMap((packet, i) =>
+    i > 0 ? [packet, packet] : [packet],
+  )
+  rig.feed(twice, 0)
   rig.channel.end()
   expect(times(rig.units)).toEqual([0, 40])
   expect(rig.refused).toEqual(['duplicate'])
+})
+
+test('silence of a device that numbers nothing and whose clock stands still is not one packet again and again', () => {
+  const rig = unitsRig()
+  for (let i = 0; i < 10; i += 1) rig.feed(new VehicleLine().sound(7), i * 20)
+  expect(rig.units).toHaveLength(10)
 })
 
 test('transparent data is told whole; other codecs are counted', () => {

@@ -54,14 +54,20 @@ const vehicles = z.strictObject({
     .default(null),
   /** By whom vehicles are told to open and close. */
   commands: z
-    .union([
-      z.strictObject({
-        redis: z.url({ protocol: /^rediss?$/ }),
-        key: z.string().min(1).max(256).default('EXTERNAL_COMMAND'),
-      }),
-      z.strictObject({ hook: z.url({ protocol: /^https?$/ }), secret: z.string().min(16) }),
-      z.strictObject({ sqs: z.url({ protocol: /^https?$/ }), region: z.string().regex(/^[a-z0-9-]{1,32}$/) }),
-    ])
+    .union(
+      [
+        z.strictObject({
+          redis: z.url({ protocol: /^rediss?$/ }),
+          key: z.string().min(1).max(256).default('EXTERNAL_COMMAND'),
+        }),
+        z.strictObject({ hook: z.url({ protocol: /^https?$/ }), secret: z.string().min(16) }),
+        z.strictObject({
+          sqs: z.url({ protocol: /^https?$/ }),
+          region: z.string().regex(/^[a-z0-9-]{1,32}$/),
+        }),
+      ],
+      'give { redis }, or { hook, secret } with a secret of 16 characters, or { sqs, region }',
+    )
     .optional(),
   /** Of the vehicles' clocks, and of those by SIM that have another. */
   zone: zone.default('+08:00'),

@@ -34,6 +34,8 @@ type CallsParts = {
   recorders: Pick<Recorders, 'setPolicy' | 'setWallOffset' | 'forget'>
   recordings: Pick<Recordings, 'begin' | 'endStream'>
   ring: Pick<Ring, 'addGap' | 'segments'>
+  /** Streams for which a person or the configuration said what is kept. */
+  hasPolicy: (stream: string) => boolean
 }
 
 /** What the rest of the agent asks of vehicles: who wants which channel, and the history that plays. */
@@ -80,6 +82,7 @@ export function startVehicleCalls(
   const calls = stack.use(
     new VehicleCalls({
       ...{ clock, vehicles, ...(asking.commands && { push }) },
+      onOver: (stream) => forgetUnseen(stream, parts),
       open: (vehicle, door) => (door === 'live' && place ? openLive(vehicle, place) : undefined),
       close: (vehicle, door) =>
         door === 'live' && place ? closeLive(vehicle, place) : closeHistory(vehicle),
@@ -183,6 +186,14 @@ function keeperOf({ hub, recorders, recordings, ring }: CallsParts): HistoryKeep
       recorders.forget(stream)
     },
   }
+}
+
+/** A name that was only asked for: whoever guesses names must not fill the memory with them. */
+function forgetUnseen(name: string, { hub, recorders, hasPolicy }: CallsParts): void {
+  const stream = hub.stream(name)
+  if (!stream || stream.state === 'live' || stream.stats.units > 0 || hasPolicy(stream.name)) return
+  hub.remove(stream.name)
+  recorders.forget(stream.name)
 }
 
 type CommandParts = Pick<VehicleWants, 'calls' | 'history' | 'queue'> & { zoneOf: (sim: string) => number }

@@ -25,12 +25,10 @@ export function redisSink({ url, key }: RedisOptions): CommandSink {
     if (connected === client) connected = undefined
     if (client?.isOpen) client.destroy()
   }
-  const dial = async (signal: AbortSignal) => {
-    const client = await connect(url, signal, () => {
+  const dial = (signal: AbortSignal) =>
+    connect(url, signal, (client) => {
       if (connected === client) connected = undefined
     })
-    return client
-  }
   let first: Promise<Client | undefined> | undefined = dial(stop.signal).catch(() => undefined) // The first command says why.
   const use = async (signal: AbortSignal) => {
     const early = await first
@@ -61,7 +59,7 @@ export function redisSink({ url, key }: RedisOptions): CommandSink {
   }
 }
 
-async function connect(url: string, signal: AbortSignal, onLost: () => void): Promise<Client> {
+async function connect(url: string, signal: AbortSignal, onLost: (client: Client) => void): Promise<Client> {
   const { createClient } = await import('@redis/client') // Only where it is used: it takes 50 MB.
   const client = createClient({
     url,
@@ -69,8 +67,8 @@ async function connect(url: string, signal: AbortSignal, onLost: () => void): Pr
     disableOfflineQueue: true, // The queue is ours: it has an order, a bound and an end.
     socket: { reconnectStrategy: false, connectTimeout: commandTimeoutMs },
   })
-  client.on('error', onLost)
-  client.on('end', onLost)
+  client.on('error', () => onLost(client))
+  client.on('end', () => onLost(client))
   const hangUp = () => {
     if (client.isOpen) client.destroy()
   }

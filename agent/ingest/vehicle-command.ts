@@ -20,6 +20,8 @@ export type CallsOptions = {
   /** Of a live channel, to begin; a history is begun by a request of its own. */
   open: (vehicle: VehicleAddress, door: VehicleDoor) => VehicleCommand | undefined
   close: (vehicle: VehicleAddress, door: VehicleDoor) => VehicleCommand
+  /** Nobody wants this channel any more. */
+  onOver?: (stream: string) => void
   lingerMs?: number
 }
 
@@ -115,6 +117,7 @@ export class VehicleCalls implements Disposable {
     const call = new Call(this.#options, address, vehicle.door, (wasOpened) => {
       this.#calls.delete(name)
       if (wasOpened) this.#hangUpLater(name)
+      this.#options.onOver?.(name)
     })
     this.#calls.set(name, call)
     return call

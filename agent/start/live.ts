@@ -166,7 +166,7 @@ function startWantedVehicles(stack: AsyncDisposableStack, given: AgentOptions, p
   const hub: PublishHub = { publish: (request) => wants.history.hub.publish(request) }
   const vehicleIngest = startVehicles(given, { hub, recorders, hasPolicy, onData: hooks.vehicleData })
   const { vehicles } = vehicleIngest
-  const wants: VehicleWants = startVehicleCalls(stack, given, { ...parts, vehicles })
+  const wants: VehicleWants = startVehicleCalls(stack, given, { ...parts, vehicles, hasPolicy })
   return { vehicleIngest, wants }
 }
 

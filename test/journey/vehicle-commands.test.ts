@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeSubscription } from '../../agent/protocol/vehicle-inner.ts'
 import { type PlatformCommand, simPlatform } from '../../agent/sim/vehicle-platform.ts'
@@ -12,6 +15,7 @@ import { openRtmpRig } from '../support/rtmp-rig.ts'
 if (!hasRedis) console.log('skipped: redis-server is needed')
 
 const sims = ['064959409438', '013800138000', '013900139000']
+const platformSims = [...sims, '099900000001', '088800000001', '077700000001', '066600000001']
 const channels = sims.map((sim) => `${sim}01`)
 
 describe.skipIf(!hasRedis)('vehicles on demand', () => {
@@ -45,6 +49,7 @@ srs:
     })
     platform = simPlatform({
       ...{ redis: redis.url, version: 2016, sound: 'g711a', clock: 'boot', delayMs: 50 },
+      sims: platformSims,
       signal: stop.signal,
       onCommand: (command) => commands.push(command),
     })
@@ -178,6 +183,39 @@ srs:
     expect(csv).toContain('2026-01-02T02:00:0')
   }, 90_000)
 
+  test('history, the agent killed in the middle: what came is a recording after the restart', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'edgereel-'))
+    const port = await freePort()
+    const config = `
+rtmp: { port: null }
+grpc: { port: null }
+vehicles:
+  live: { port: ${await freePort()} }
+  history: { port: ${port} }
+  publicHost: 127.0.0.1
+  commands: { redis: "${redis.url}" }
+`
+    let again = await Program.start({ data, config })
+    try {
+      const path = '/agent/v1/vehicles/06660000000101/history'
+      const from = '2026-01-02T10:00:00+08:00'
+      const asked = { from, to: '2026-01-02T10:10:00+08:00', record: true }
+      const { recording = '' } = await again.post<HistoryInfo>(path, asked)
+      const position = async () => (await again.json<HistoryInfo>(path)).position - Date.parse(from)
+      await again.until(async () => (await position()) > 4000, 30_000, 'four seconds of history')
+      await again.kill()
+      again = await Program.start({ data, config })
+      const [recorded] = (await again.ready(recording, 60_000)).streams
+      expect(recorded?.from).toBe(Date.parse(from))
+      const lengthMs = (recorded?.to ?? 0) - Date.parse(from)
+      expect(lengthMs).toBeGreaterThan(3000)
+      expect(lengthMs).toBeLessThan(30_000)
+    } finally {
+      await again[Symbol.asyncDispose]()
+      await rm(data, { recursive: true, force: true })
+    }
+  }, 120_000)
+
   test('SRS: on_play, push, on_stop; it calls the vehicle itself', async () => {
     const sim = '077700000001'
     const device = `${sim}01`
@@ -211,6 +249,18 @@ srs:
     expect(told('9102', sim)).toBe(0)
     await redis.cli('RPUSH', 'EXTERNAL_COMMAND', JSON.stringify({ ...called, commandId: '9102' }))
   }, 60_000)
+
+  test('a name that only somebody asked for is forgotten again', async () => {
+    const unseen = 'abcdefabcdef01' // Of no vehicle of the platform.
+    const viewer = program
+      .fetch(`/live/${unseen}.flv`, { signal: AbortSignal.timeout(1500) })
+      .catch(() => undefined)
+    await expect.poll(async () => (await vehicles()).vehicles.map(({ name }) => name)).toEqual([unseen])
+    await viewer
+    await quiet()
+    const { streams } = await program.json<{ streams: { name: string }[] }>('/agent/v1/streams')
+    expect(streams.map(({ name }) => name)).not.toContain(unseen)
+  }, 30_000)
 
   test('what is no subscription is closed, and the program goes on', async () => {
     const client = new InnerClient(ports.inner)

@@ -17,7 +17,7 @@ import { apiSize, expireSize, jobSizes, prefixes, sends } from './functions.ts'
 import { QueueWorker } from './queue-worker.ts'
 import type { Settings } from './settings.ts'
 
-const needsFfmpeg: ReadonlySet<QueueName> = new Set(['thumbnail', 'beatsync'])
+const needsFfmpeg: ReadonlySet<QueueName> = new Set(['thumbnail', 'export', 'beatsync'])
 
 /** The whole cloud: bucket → queue → function → bucket, a table, an address, and what watches them. */
 export class EdgereelStack extends Stack {

@@ -115,7 +115,7 @@ test('each function is told the names of the bucket, of the table and of all que
   const common = ['EDGEREEL_BUCKET', 'EDGEREEL_TABLE', 'NODE_OPTIONS', ...queues].sort()
   for (const [id, { Properties }] of Object.entries(resourcesOf(template, 'AWS::Lambda::Function'))) {
     const { Variables } = Properties.Environment as { Variables: Record<string, unknown> }
-    const hasFfmpeg = /^(thumbnail|beatsync)/.test(id)
+    const hasFfmpeg = /^(thumbnail|export|beatsync)/.test(id)
     expect(Object.keys(Variables).sort()).toEqual([...common, ...(hasFfmpeg ? ['FFMPEG_BIN'] : [])].sort())
     expect(Properties.Layers !== undefined).toBe(hasFfmpeg)
   }

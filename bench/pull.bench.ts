@@ -1,7 +1,7 @@
 /**
  * What fetching IP cameras costs, beside `ffmpeg -rtsp_transport tcp -i … -c copy -f null -`, one process for each camera:
  * first only the fetching and the hub, then the whole agent that records them all. One run, rounds interleaved.
- *   node bench/pull.bench.ts [--cameras 50] [--rounds 3] [--seconds 10] [--warm 8]
+ *   node bench/pull.bench.ts [--least 1] [--cameras 50] [--rounds 3] [--seconds 10] [--warm 8]
  */
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,22 +12,25 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { StreamInfo } from '../shared/contract/agent-api.ts'
+import type { RecordingReport, StreamInfo } from '../shared/contract/agent-api.ts'
 import { repository } from '../test/support/modules.ts'
 import { numbers, rotated, short, spread, table } from './support/figures.ts'
 import { figuresOf, ServerProcess } from './support/server-process.ts'
 
-const options = numbers({ cameras: 50, rounds: 3, seconds: 10, warm: 8 })
+const options = numbers({ least: 1, cameras: 50, rounds: 3, seconds: 10, warm: 8 })
 const run = promisify(execFile)
 const support = (name: string) => fileURLToPath(new URL(`support/${name}`, import.meta.url))
 
 type Target = 'fetching' | 'ffmpeg' | 'recording'
-/** `pictures`: that came, of all cameras; `lost`: gaps. Unknown of FFmpeg, which only counts for itself. */
+/** `pictures`: that came, of all cameras. Unknown of FFmpeg, which only counts for itself. */
+type Counted = { pictures: number; live: number; gaps: number }
 type Running = AsyncDisposable & {
   pids: number[]
-  counted?: () => Promise<{ pictures: number; live: number; gaps: number }>
+  counted?: () => Promise<Counted>
+  /** Of the last seconds: what is not in the ring. */
+  missing?: () => Promise<number>
 }
-type Sample = { cpuPercent: number; pssMb: number; pictures: number; gaps: number }
+type Sample = { cpuPercent: number; pssMb: number; pictures: number; gaps: number; missing: number }
 
 const directory = await mkdtemp(join(tmpdir(), 'edgereel-pull-'))
 const film = join(directory, 'film.mp4')
@@ -91,7 +94,14 @@ const targets: Record<Target, (urls: readonly string[]) => Promise<Running>> = {
       const live = all.filter(({ state }) => state === 'live').length
       return { pictures: sum(({ units }) => units), live, gaps: sum(({ gaps }) => gaps) }
     }
-    return { pids: [server.pid], counted, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+    const missing = async () => {
+      const wanted = { streams: Object.keys(streams), from: '-6s', durationSeconds: 4 }
+      const { id } = await server.api<{ id: string }>('recordings', wanted)
+      const report = await server.api<RecordingReport>(`recordings/${id}/report`)
+      return report.streams.reduce((sum, { pictures }) => sum + Math.max(0, 4 * 25 - 1 - pictures), 0)
+    }
+    const close = () => server[Symbol.asyncDispose]()
+    return { pids: [server.pid], counted, missing, [Symbol.asyncDispose]: close }
   },
 }
 
@@ -111,17 +121,23 @@ async function measure(target: Target, count: number): Promise<Sample> {
       const all = await Promise.all(running.pids.map(figuresOf))
       return all.reduce((sum, figures) => sum + figures.cpuS, 0)
     }
-    const [before, had, startedMs] = [await cpuS(), await running.counted?.(), performance.now()]
+    const look = async () => {
+      const [seconds, counted] = [performance.now() / 1000, await running.counted?.()]
+      return { seconds, counted, cpuS: await cpuS() }
+    }
+    const before = await look()
     await sleep(options.seconds * 1000)
-    const [after, has] = [await cpuS(), await running.counted?.()]
-    const seconds = (performance.now() - startedMs) / 1000
-    if (has && has.live < count) console.error(`only ${has.live} of ${count} are live`)
+    const after = await look()
     const memory = await Promise.all(running.pids.map(pssMb))
+    const seconds = after.seconds - before.seconds
+    const [had, has] = [before.counted, after.counted]
+    if (has && has.live < count) console.error(`only ${has.live} of ${count} are live`)
     return {
-      cpuPercent: ((after - before) / seconds) * 100,
+      cpuPercent: ((after.cpuS - before.cpuS) / seconds) * 100,
       pssMb: memory.reduce((sum, mb) => sum + mb, 0),
       pictures: has && had ? (has.pictures - had.pictures) / seconds / count : Number.NaN,
       gaps: has && had ? has.gaps - had.gaps : Number.NaN,
+      missing: (await running.missing?.()) ?? Number.NaN,
     }
   } finally {
     await ended(cameras)
@@ -129,7 +145,7 @@ async function measure(target: Target, count: number): Promise<Sample> {
 }
 
 const names = Object.keys(targets) as Target[]
-const counts = [1, 10, 50].filter((count) => count <= options.cameras)
+const counts = [1, 10, 50].filter((count) => count >= options.least && count <= options.cameras)
 const samples = new Map<string, Sample[]>()
 const samplesOf = (target: Target, count: number) => samples.get(`${target} ${count}`) ?? []
 for (let round = 0; round < options.rounds; round += 1) {
@@ -138,7 +154,7 @@ for (let round = 0; round < options.rounds; round += 1) {
       const sample = await measure(target, count)
       samples.set(`${target} ${count}`, [...samplesOf(target, count), sample])
       console.error(
-        `round ${round + 1}, ${count} × ${target}: ${short(sample.cpuPercent)} % of a core, ${short(sample.pssMb)} MB, ${short(sample.pictures)} pictures/s each, ${sample.gaps} gaps`,
+        `round ${round + 1}, ${count} × ${target}: ${short(sample.cpuPercent)} % of a core, ${short(sample.pssMb)} MB, ${short(sample.pictures)} pictures/s each, ${sample.gaps} gaps, ${sample.missing} missing`,
       )
     }
   }
@@ -165,7 +181,10 @@ const rows = counts.flatMap((count) =>
       spread(own.map((sample) => sample.pssMb / count)),
       spread(ratios(target, count, (sample) => sample.pssMb)),
       count > 1 ? spread(added(target, count)) : '–',
-      ...[spread(own.map(({ pictures }) => pictures)), spread(own.map(({ gaps }) => gaps))],
+      spread(own.map(({ pictures }) => pictures)),
+      ...[own.map(({ gaps }) => gaps), own.map(({ missing }) => missing)].map((all) =>
+        short(Math.max(...all)),
+      ),
     ]
   }),
 )
@@ -174,7 +193,7 @@ console.log(
   table(
     [
       ...['cameras', 'what', 'CPU % of a core each', '× FFmpeg', 'MB each', '× FFmpeg'],
-      ...['MB for one more', 'pictures/s each', 'gaps'],
+      ...['MB for one more', 'pictures/s each', 'gaps', 'not in the ring'],
     ],
     rows,
   ),

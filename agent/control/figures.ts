@@ -24,6 +24,7 @@ type Sources = {
     segments: number
     queueBytes: number
     alarm?: string
+    reach?: readonly { stream: string; from: number; to: number; bytes: number }[]
   }
   upload?: () => {
     pendingSegments: number
@@ -240,6 +241,18 @@ function ringFigures(metrics: Metrics, ring: NonNullable<Sources['ring']>): void
   metrics.gauge('edgereel_disk_free_bytes', 'Free bytes of the disk', () => ring().freeBytes)
   metrics.gauge('edgereel_disk_alarm', 'The disk: 0, or 1 while something is wrong with it', () =>
     ring().alarm === undefined ? 0 : 1,
+  )
+  metrics.gauge('edgereel_ring_stream_seconds', 'How far back the ring reaches', () =>
+    byLabel(
+      'stream',
+      (ring().reach ?? []).map(({ stream, from, to }) => [stream, (to - from) / 1000] as const),
+    ),
+  )
+  metrics.gauge('edgereel_ring_stream_bytes', 'Bytes of a stream in the ring', () =>
+    byLabel(
+      'stream',
+      (ring().reach ?? []).map(({ stream, bytes }) => [stream, bytes] as const),
+    ),
   )
   metrics.gauge('edgereel_ring_segments', 'Segments in the ring', () => ring().segments)
   metrics.gauge(

@@ -3,6 +3,7 @@ import type { Gap } from '../../shared/contract/segment.ts'
 import { ringGapsMax } from '../../shared/limits.ts'
 import type { SegmentPlace } from './names.ts'
 import type { SealedFile } from './seal.ts'
+import type { StreamReach } from './types.ts'
 
 /** `local`: its bytes are here. `deleting`: its deletion has begun and will be finished. */
 export type StoredSegment = SegmentPlace & {
@@ -223,6 +224,17 @@ export class RingDb implements Disposable {
       'select count(*) as n, coalesce(sum(bytes), 0) as bytes from segment where local = 1',
     )[0]
     return { segments: Number(row?.n), bytes: Number(row?.bytes) }
+  }
+
+  /** How far back the ring reaches, of each stream of which something is here. */
+  reach(): StreamReach[] {
+    const rows = this.#all(
+      `select stream, min(from_ms) as first, max(to_ms) as last, sum(bytes) as bytes
+       from segment where local = 1 group by stream`,
+    )
+    return rows.map(({ stream, first, last, bytes }) => ({
+      ...{ stream: String(stream), from: Number(first), to: Number(last), bytes: Number(bytes) },
+    }))
   }
 
   /** The same stream, beginning and cause is the same gap, now known better. */

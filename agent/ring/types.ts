@@ -95,6 +95,9 @@ export type PendingUploads = {
 /** A recording of which the cloud does not know the end: it wants every segment of these streams from then on. */
 export type UnfinishedClaim = { from: number; streams: string[] }
 
+/** What the ring holds of one stream, gaps included. */
+export type StreamReach = { stream: string; from: number; to: number; bytes: number }
+
 export type RingStats = {
   usedBytes: number
   quotaBytes: number
@@ -104,6 +107,8 @@ export type RingStats = {
   queueBytes: number
   /** What is wrong with the disk, in words; absent when nothing is. */
   alarm?: string
+  /** Of some seconds ago; absent at first. */
+  reach?: StreamReach[]
 }
 
 export type Recovery = {

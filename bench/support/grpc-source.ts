@@ -22,15 +22,20 @@ const { port: barePort } = bareServer.address() as AddressInfo
 process.send?.({ port: rig.port, barePort, token: await rig.token('viewer') })
 process.on('disconnect', () => process.exit())
 
+// One GOP, made beforehand: what is measured is not to wait for it.
+const gop = Array.from({ length: fps }, (_, n) => syntheticPicture(n, { gop: fps, frameMs: everyMs, bytes }))
 const sent = publishers.map(() => 0)
 for (;;) {
   for (const [i, publisher] of publishers.entries()) {
     const n = sent[i] ?? 0
     if (performance.now() < startedMs + (n + i / streams) * everyMs) continue
-    const unit = syntheticPicture(n, { gop: fps, frameMs: everyMs, bytes })
+    const unit = gop[n % fps]
+    if (!unit) continue
     const slice = Buffer.from(unit.nalUnits.at(-1) ?? [])
     slice.write(process.hrtime.bigint().toString(16).padStart(16, '0'), slice.length - 16, 'latin1')
-    publisher.push({ ...unit, nalUnits: [...unit.nalUnits.slice(0, -1), slice] })
+    const arrivalMs = performance.now()
+    const times = { dtsMs: n * everyMs, ptsMs: n * everyMs, arrivalMs }
+    publisher.push({ ...unit, ...times, nalUnits: [...unit.nalUnits.slice(0, -1), slice] })
     for (const socket of bare) socket.write(slice)
     sent[i] = n + 1
   }

@@ -39,6 +39,7 @@ describe('docs/grafana', () => {
         config: [
           'cameras: { allow: [127.0.0.0/8] }',
           `grpc: { port: ${grpcPort} }`,
+          'ring: { segmentSeconds: 1 }',
           `streams: { door: { source: "${camera.url}", ring: always } }`,
         ].join('\n'),
       }),
@@ -46,7 +47,11 @@ describe('docs/grafana', () => {
     const client = stack.use(
       await MediaClient.open(`127.0.0.1:${grpcPort}`, { token: await program.adminToken() }),
     )
-    const handed = async () => (await metrics()).includes('edgereel_grpc_latency_seconds_count')
+    const wanted = ['edgereel_grpc_latency_seconds_count', 'edgereel_ring_stream_seconds{']
+    const handed = async () => {
+      const text = await metrics()
+      return wanted.every((name) => text.includes(name))
+    }
     client.open({ name: 'door' }).on('data', () => undefined)
     await program.fetch('/agent/v1/streams', { headers: { authorization: 'Bearer nonsense' } }) // One that is refused.
     await program.until(handed, 20_000, 'pictures come')

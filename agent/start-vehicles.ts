@@ -11,14 +11,16 @@ type VehicleParts = {
   recorders: Pick<Recorders, 'setPolicy'>
   /** Streams for which a person or the configuration said what is kept. */
   hasPolicy: (stream: string) => boolean
+  /** It was told to stop, for nobody wants it. */
+  isUnwanted: (stream: string) => boolean
   onData: (data: VehicleData) => void
 }
 
 /** Vehicles → the hub; what is kept of them. Their ports are opened last (`openVehiclePorts`). */
 export function startVehicles({ config, clock, log }: AgentOptions, parts: VehicleParts): VehicleIngest {
-  const { hub, recorders, hasPolicy, onData } = parts
+  const { hub, recorders, hasPolicy, isUnwanted, onData } = parts
   const ingest = createVehicleIngest({
-    ...{ hub, clock, onData },
+    ...{ hub, clock, isUnwanted, onData },
     onRefused: (stream, error) => log.warn({ stream, reason: error.message }, 'vehicle refused'),
     onFault: (error) => log.error({ err: error }, 'a reader of a vehicle failed'),
   })

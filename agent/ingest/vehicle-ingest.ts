@@ -37,6 +37,8 @@ export type VehicleData = { channel: VehicleChannel; payloadType: number; bytes:
 export type VehicleIngestOptions = {
   hub: PublishHub
   clock: Clock
+  /** Live that was told to stop, for nobody wants it: when it goes then, nothing is missing. */
+  isUnwanted?: (stream: string) => boolean
   onData?: (data: VehicleData) => void
   onRefused?: (stream: string, error: AppError) => void
   onFault: (error: unknown) => void
@@ -146,7 +148,9 @@ class Ingest implements VehicleIngest {
       tick: (nowMs, heardMs) => units.tick(nowMs, heardMs),
       end: (reason) => {
         units.end()
-        if (reason !== 'unwanted' && reason !== 'shutdown') this.#remember(stream, units.lastPtsMs)
+        const wasTold = door === 'live' && this.#options.isUnwanted?.(stream)
+        const isGoodbye = reason === 'unwanted' || reason === 'shutdown' || wasTold
+        if (!isGoodbye) this.#remember(stream, units.lastPtsMs)
         publisher.end(reason)
       },
     }

@@ -164,7 +164,10 @@ function startWantedVehicles(stack: AsyncDisposableStack, given: AgentOptions, p
   const hasPolicy = (stream: string) =>
     Object.hasOwn(given.config.streams, stream) || Object.hasOwn(file.record.streams ?? {}, stream)
   const hub: PublishHub = { publish: (request) => wants.history.hub.publish(request) }
-  const vehicleIngest = startVehicles(given, { hub, recorders, hasPolicy, onData: hooks.vehicleData })
+  const isUnwanted = (stream: string) =>
+    wants.queue !== undefined && !wants.calls.list().some((call) => call.stream === stream)
+  const onData = hooks.vehicleData
+  const vehicleIngest = startVehicles(given, { hub, recorders, hasPolicy, isUnwanted, onData })
   const { vehicles } = vehicleIngest
   const wants: VehicleWants = startVehicleCalls(stack, given, { ...parts, vehicles, hasPolicy })
   return { vehicleIngest, wants }

@@ -8,7 +8,7 @@ import { bytesOf, sim, VehicleLine } from '../../../support/vehicle-packets.ts'
 
 const device = `${sim}01`
 
-function rig({ full = false } = {}) {
+function rig({ full = false, unwanted = false } = {}) {
   const log: string[] = []
   let closePublisher: () => void = () => undefined
   const told: VehicleData[] = []
@@ -16,6 +16,7 @@ function rig({ full = false } = {}) {
   clock.advance(1000)
   const ingest = createVehicleIngest({
     clock,
+    isUnwanted: () => unwanted,
     onData: (data) => told.push(data),
     onFault: (error) => log.push(`fault ${error}`),
     hub: {
@@ -141,6 +142,16 @@ test('told to stop, a channel beside others is not taken for a while, and then a
   send(one.key(120))
   expect(ingest.vehicles.channel(device)).toBeDefined()
   expect(ingest.vehicles.end('nothing', 'unwanted')).toBe(false)
+})
+
+test('one that goes because it was told to is not missed', () => {
+  const { connect, clock, log } = rig({ unwanted: true })
+  const first = connect()
+  first.send(start(new VehicleLine()))
+  first.session.ended('peer')
+  clock.advance(5000)
+  connect().send(start(new VehicleLine()))
+  expect(log.filter((line) => line.includes('gap'))).toEqual([])
 })
 
 test('one that somebody closed is gone, and its absence is a gap when it comes back', () => {

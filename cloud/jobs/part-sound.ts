@@ -30,7 +30,7 @@ const failed = 'FFmpeg could not convert the sound'
 export async function makeAac(part: PartSound, stack: AsyncDisposableStack): Promise<string | undefined> {
   const at = part.tracks.findIndex(({ config }) => config.track === 'audio' && config.codec !== 'aac')
   const track = part.tracks[at]
-  if (!track || track.config.track !== 'audio') return undefined
+  if (track?.config.track !== 'audio') return undefined
   const made = await converted(part, { ...track, config: track.config, at }, stack)
   if (typeof made !== 'string') {
     part.tracks.splice(at, 1, ...made)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { AgentStats } from '../../shared/contract/agent-api.ts'
 import { codeCreated, enrolCode, enrolled } from '../../shared/contract/agents-api.ts'
 import { dataDirectory } from '../config.ts'
 import { openAgentFile, readIfThere } from '../control/agent-file.ts'
@@ -67,11 +68,19 @@ async function takeName(data: string, agent: string): Promise<void> {
 /** `edgereel token create NAME --enroll`: a line for the machine that is to become the agent NAME. */
 export async function createEnrolment(server: Server, output: Output, agent: string): Promise<void> {
   const made = codeCreated.parse(await server.call('POST', '/v1/agents/codes', { agent }))
-  const url = new URL(made.url, server.base).href
+  const url = new URL(made.url, await addressFromElsewhere(server)).href
   print(output, { ...made, url }, () =>
     inLanguage({
       en: `on the machine that becomes ${agent}, within 15 minutes:\n  edgereel enroll '${url}'`,
       zh: `请在 15 分钟内，在将作为 ${agent} 的机器上运行：\n  edgereel enroll '${url}'`,
     }),
   )
+}
+
+/** This machine calls its own agent 127.0.0.1; others reach it by what the agent says of its door. */
+async function addressFromElsewhere({ base, call }: Server): Promise<URL> {
+  if (!/^(127\.|localhost$|\[::1\]$)/.test(base.hostname)) return base
+  const stats = await call<AgentStats>('GET', '/agent/v1/stats').catch(() => undefined)
+  const { lan = false, tls = false, addresses = [] } = stats?.door ?? {}
+  return lan && addresses[0] !== undefined ? new URL(`${tls ? 'https' : 'http'}://${addresses[0]}`) : base
 }

@@ -77,6 +77,19 @@ test(
   2 * cdkMs,
 )
 
+test('its bundles load as Lambda loads them, and the API answers with the page', async () => {
+  const program = join(repository, 'test/support/load-bundles.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [program, join(directory, 'a')])
+  const { loaded, answers } = JSON.parse(stdout)
+  const names = ['mux', 'thumbnail', 'export', 'beatsync', 'api', 'expire']
+  expect(loaded).toEqual(Object.fromEntries(names.map((name) => [name, 'function'])))
+  expect(answers).toMatchObject({
+    '/': { statusCode: 200, policy: expect.stringContaining('https://edgereel-archive-x.s3.') },
+    '/app.js': { statusCode: 200, type: expect.stringContaining('javascript') },
+    '/v1/recordings': { statusCode: 401 },
+  })
+})
+
 test(
   'a deployment without credentials says that they are missing',
   async () => {

@@ -28,6 +28,20 @@ type Channel = {
 const soundEveryMs = 40
 const sound = new Uint8Array(320).fill(0xd5)
 
+/** The port opens a moment after the agent's page. */
+async function dial(port: number): Promise<Socket> {
+  for (let tries = 0; ; tries += 1) {
+    const socket = connect(port, '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      return socket.on('error', () => undefined)
+    } catch (error) {
+      if (tries > 100) throw error
+      await sleep(50)
+    }
+  }
+}
+
 /** Vehicles that send until disposed, each channel on a connection of its own, spread evenly over the time of one picture. */
 export class VehicleCrowd implements AsyncDisposable {
   sentPackets = 0
@@ -46,9 +60,7 @@ export class VehicleCrowd implements AsyncDisposable {
   static async start(crowd: Crowd): Promise<VehicleCrowd> {
     const vehicles = new VehicleCrowd(crowd)
     for (let i = 0; i < crowd.vehicles * crowd.channels; i += 1) {
-      const socket = connect(crowd.port, '127.0.0.1')
-      await once(socket, 'connect')
-      socket.on('error', () => undefined)
+      const socket = await dial(crowd.port)
       const sim = String(13_900_000_000 + Math.floor(i / crowd.channels)).padStart(12, '0')
       const channel = (i % crowd.channels) + 1
       vehicles.#channels.push({ socket, sim, channel, sequence: 0, sent: 0, soundMs: 0, dueMs: 0 })

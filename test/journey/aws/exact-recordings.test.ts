@@ -1,7 +1,7 @@
 import { afterAll } from 'vitest'
 
-// The same journey with the cloud on AWS (emulated): the file itself is unchanged.
-process.env.EDGEREEL_TEST_CLOUD = 'aws'
+// The same journey with the cloud on AWS (emulated), whose events come three times, late and in any order.
+process.env.EDGEREEL_TEST_CLOUD = 'aws-unruly'
 await import('../exact-recordings.test.ts')
 afterAll(() => {
   delete process.env.EDGEREEL_TEST_CLOUD

@@ -2,19 +2,19 @@ import { createHash, randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { addToken } from '../../../cloud/rows/access.ts'
 import { closeAwsRigs, openAwsRig } from './aws-rig.ts'
-import { chaos } from './chaos.ts'
 import { environmentVariables } from './environment-variables.ts'
 import { serveFunction } from './lambda-http.ts'
 import { pollQueues } from './lambda-queue.ts'
+import { unrulyEvents } from './unruly-events.ts'
 
 // The cloud on AWS as a process: emulators, an HTTP API before the API's function, pollers before the others.
 // The functions are the files that are deployed. Prints one line of JSON when it is ready; ends with stdin.
 
-const { values } = parseArgs({ options: { agent: { type: 'string' }, chaos: { type: 'boolean' } } })
+const { values } = parseArgs({ options: { agent: { type: 'string' }, unruly: { type: 'boolean' } } })
 
 const rig = await openAwsRig()
 const { catalogue, queue } = rig.cloud
-if (values.chaos) rig.world.deliver = chaos()
+if (values.unruly) rig.world.deliver = unrulyEvents
 const token = async (role: 'admin' | 'device', bound: { agent?: string } = {}) => {
   const text = randomBytes(32).toString('base64url')
   const sha256 = createHash('sha256').update(text).digest('hex')

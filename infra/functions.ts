@@ -57,12 +57,12 @@ export const prefixes: Record<
   },
 }
 
-/** Queues that each function sends to; the API sends again what was lost or redriven. */
+/** Queues that each function sends to; the API sends again what was lost or redriven, BeatSync waits its turn. */
 export const sends: Record<QueueName | 'api' | 'expire', QueueName[]> = {
   mux: ['thumbnail', 'export'],
   thumbnail: [],
   export: ['thumbnail', 'export'],
-  beatsync: ['beatsync'], // A task that has to wait sends itself again.
+  beatsync: ['beatsync'],
   api: ['mux', 'thumbnail', 'export', 'beatsync'],
-  expire: ['mux', 'export'],
+  expire: [],
 }

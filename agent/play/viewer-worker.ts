@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { viewerWorkerQueueBytesMax, viewerWorkerSilenceMs } from '../../shared/limits.ts'
+import { viewerWorkerQueueBytesMax, viewerWorkerSilentTicksMax } from '../../shared/limits.ts'
 import type { AccessUnit, CodecConfig } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { WorkerProcess } from './fork-worker.ts'
@@ -35,20 +35,18 @@ type Handed = { socket: Socket; sent: Sent; stream: WorkerStream; onLeft: (reaso
  */
 export class ViewerWorker {
   readonly #process: WorkerProcess
-  readonly #clock: Clock
   readonly #events: WorkerEvents
   readonly #streams = new Map<WorkerStream, Sent>()
   readonly #viewers = new Map<number, Handed>()
   #lastId = 0
-  #heardMs: number
+  /** Looks since it was last heard. */
+  #silentTicks = 0
   #isReady = false
   #hasDied = false
 
   constructor(process: WorkerProcess, clock: Clock, mergeMs: number, events: WorkerEvents) {
     this.#process = process
-    this.#clock = clock
     this.#events = events
-    this.#heardMs = clock.monotonicMs()
     process.onMessage((message) => this.#receive(message))
     process.onExit((why) => this.#died(why))
     const clockMs = clock.monotonicMs() - Number(globalThis.process.hrtime.bigint()) / 1e6
@@ -79,9 +77,13 @@ export class ViewerWorker {
     return { close: () => this.#process.send({ type: 'close', viewer }) }
   }
 
-  /** Looks at the clock; to be called every second or so. A worker that says nothing any more is ended. */
-  tick(nowMs: number): void {
-    if (nowMs - this.#heardMs > viewerWorkerSilenceMs) this.#process.kill()
+  /**
+   * To be called every second. A worker that says nothing any more is ended. Looks are counted, not milliseconds: an
+   * agent that itself got no CPU for a while has not read yet what the worker said.
+   */
+  tick(): void {
+    this.#silentTicks += 1
+    if (this.#silentTicks > viewerWorkerSilentTicksMax) this.#process.kill()
   }
 
   /** Its viewers are told; `died` follows. */
@@ -119,7 +121,7 @@ export class ViewerWorker {
   }
 
   #receive(message: FromWorker): void {
-    this.#heardMs = this.#clock.monotonicMs()
+    this.#silentTicks = 0
     if (message.type === 'ready') this.#isReady = true
     else if (message.type === 'taken') this.#process.write({ type: 'go', viewer: message.viewer })
     else if (message.type === 'left') this.#left(message.viewer, message.reason)

@@ -117,7 +117,7 @@ export class ViewerWorkers implements AsyncDisposable {
     const { clock } = this.#options
     clock.sleep(tickMs, signal).then(
       () => {
-        worker.tick(clock.monotonicMs())
+        worker.tick()
         this.#watch(worker, signal)
       },
       () => undefined, // It has died.

@@ -102,7 +102,7 @@ test('one that stands still while little is sent is ended when it is silent', as
   await watch()
   process.kill(doors.workers.pids[0] ?? 0, 'SIGSTOP')
   await until(() => doors.play.figures.ended.worker === 1)
-}, 30_000)
+})
 
 test('without any worker the agent sends by itself', async () => {
   publisher.push(fakeUnit({ ms: 0, key: true }))

@@ -135,8 +135,8 @@ function arrived(tags: readonly SentTag[], pictures: number, frames: number): Se
 }
 
 /** Without the time that was asked for and lies before the stream. */
-export function gapsWithin({ gaps }: RecordingDetail['streams'][number]): Gap[] {
-  return gaps.filter(({ cause }) => cause !== 'recycled')
+export function gapsWithin({ from, gaps }: RecordingDetail['streams'][number]): Gap[] {
+  return gaps.filter((gap) => gap.from !== from)
 }
 
 /** Two parts with a gap between, which says when and why, each of them true to what was sent on its connection. */

@@ -7,7 +7,7 @@ import { repository } from '../../support/modules.ts'
 
 test('gives the defaults of the contract', () => {
   const config = parseConfig(undefined)
-  expect(config.http).toEqual({ port: 50001, lan: false, publicUrl: null })
+  expect(config.http).toEqual({ port: 50001, lan: false, publicUrl: null, tls: false })
   expect(config.ring).toEqual({ quota: 50e9, segmentSeconds: 60, whenFull: 'overwrite' })
   expect(config.cloud.api).toBe('local')
 })

@@ -189,6 +189,19 @@ describe.skipIf(missing)('an object in parts', () => {
     expect(await rig.cloud.store.head(key)).toBeUndefined()
   })
 
+  test('of which a killed process has left parts is made again under the same key', async () => {
+    await using rig = await openAwsRig()
+    const isAbort = ({ method, query }: Asked) => method === 'DELETE' && query.has('uploadId')
+    const dead = ({ query, ...asked }: Asked) =>
+      query.get('partNumber') === '3' || isAbort({ query, ...asked })
+    failing(rig, 100, { status: 403, code: 'AccessDenied' }, dead)
+    await expect(rig.cloud.store.put(key, inPieces(large), options)).rejects.toThrow()
+    expect(rig.world.strict?.openUploads()).toBe(1) // The bucket's lifecycle removes them within a day.
+    failing(rig, 0, 'reset', dead)
+    await rig.cloud.store.put(key, inPieces(large), options)
+    expect((await read(rig.cloud.store)).equals(large)).toBe(true)
+  })
+
   test('whose upload the lifecycle removed on the way is made from the start by the next try', async () => {
     await using rig = await openAwsRig()
     failing(rig, 100, { status: 404, code: 'NoSuchUpload' }, isComplete)

@@ -1,4 +1,4 @@
-import { roughLags } from './rough.ts'
+import { highLags, pairOf, wideLags } from './rough.ts'
 import { type Place, trace } from './trace.ts'
 import { whiten } from './whiten.ts'
 
@@ -21,8 +21,11 @@ const fine = { rate: alignRate, fromHz: 150, toHz: 3800 }
 const rough = { rate: alignRate, fromHz: 150, toHz: 1900 }
 const roughStep = 2 // The rough band fits into 4 kHz: half the points, and half the memory.
 
-const scoreMin = 8 // Noise reaches 5.5 among 10⁷ lags, and one song's likeness to another 6.
-const lead = { share: 0.12, deviations: 4 } // A copy of a chorus is behind by less than both.
+const scoreMin = 8 // Noise reaches 5.5 among 10⁷ lags, and one recorded song's likeness to another 6.
+// A copy of a chorus is behind by nearly nothing. Two songs of the same beat and the same synthesizer are alike at every
+// beat, up to 18 deviations, at many places within 4 of each other.
+const lead = { share: 0.12, deviations: 8 }
+const clear = { score: 40, ahead: 2 }
 const sameWithinMs = 50
 
 /**
@@ -31,12 +34,11 @@ const sameWithinMs = 50
  * 24 bytes of memory a sample.
  */
 export function align(dance: Float32Array, bgm: Float32Array): Alignment | Refusal {
-  const lags = roughLags(thinned(whiten(dance, rough)), thinned(whiten(bgm, rough)), rough.rate / roughStep)
+  const pair = pairOf(thinned(whiten(dance, rough)), thinned(whiten(bgm, rough)), rough.rate / roughStep)
   const [danceFine, bgmFine] = [whiten(dance, fine), whiten(bgm, fine)]
-  const traced = lags
-    .map((lag) => trace(danceFine, bgmFine, lag * roughStep, fine.rate))
-    .sort((one, two) => two.score - one.score)
-  const places = traced.filter((place, i) => !traced.slice(0, i).some((better) => isSame(place, better)))
+  const follow = (lag: number) => trace(danceFine, bgmFine, lag * roughStep, fine.rate)
+  let places = distinct(highLags(pair).map(follow))
+  if (!isClear(places)) places = distinct([...places, ...wideLags(pair).map(follow)])
   const [best, second] = places
   const refuse = (refused: Refusal['refused']): Refusal => ({
     refused,
@@ -45,6 +47,17 @@ export function align(dance: Float32Array, bgm: Float32Array): Alignment | Refus
   if (!best || best.score < scoreMin) return refuse('not_same_song')
   const ahead = best.score - (second?.score ?? 0)
   return ahead < Math.max(lead.deviations, lead.share * best.score) ? refuse('unsure') : best
+}
+
+/** So high, and so far ahead, that a drifting clock does not hide a better one. */
+function isClear([best, second]: Place[]): boolean {
+  return best !== undefined && best.score >= clear.score && best.score >= clear.ahead * (second?.score ?? 0)
+}
+
+/** The best first, each place once. */
+function distinct(found: Place[]): Place[] {
+  const sorted = found.toSorted((one, two) => two.score - one.score)
+  return sorted.filter((place, i) => !sorted.slice(0, i).some((better) => isSame(place, better)))
 }
 
 const isSame = (one: Place, two: Place) => Math.abs(one.offsetMs - two.offsetMs) < sameWithinMs

@@ -119,33 +119,37 @@ type Plan = Pick<Read, 'dance' | 'bgm' | 'video'> & {
   cuts: { variant: Variant; cut: Cut }[]
 }
 
-/** All at once, each in a child of its own. */
+/** All at once, each in a child of its own; a cut that two variants share is written once. */
 async function renderAll(work: Work, tool: Tool, { cuts, ...plan }: Plan): Promise<Made[]> {
   const { directory, exact, tell, signal } = work
   const failed = new AbortController() // One has failed: the other need not go on.
-  const shares = cuts.map(() => 0)
-  const one = async ({ variant, cut }: Plan['cuts'][number], i: number): Promise<Made> => {
+  const both = { ...tool, signal: AbortSignal.any([signal, failed.signal]) }
+  const different = cuts.filter(({ cut }, i) => cuts.findIndex((other) => isSameCut(other.cut, cut)) === i)
+  const shares = different.map(() => 0)
+  const one = async ({ variant, cut }: Plan['cuts'][number], i: number) => {
     const path = join(directory, `${variant}.mp4`)
     const onProgress = (share: number) => {
       shares[i] = share
-      tell(
-        50 + 45 * (shares.reduce((sum, s) => sum + s, 0) / cuts.length),
-        'Writing the videos',
-        '正在生成视频',
-      )
+      const all = shares.reduce((sum, each) => sum + each, 0) / shares.length
+      tell(50 + 45 * all, 'Writing the videos', '正在生成视频')
     }
     try {
-      const both = { ...tool, signal: AbortSignal.any([signal, failed.signal]) }
-      return { variant, path, ...(await render({ ...plan, cut, exact, path, onProgress }, both)) }
+      return { cut, path, ...(await render({ ...plan, cut, exact, path, onProgress }, both)) }
     } catch (cause) {
       failed.abort(cause)
       throw cause
     }
   }
-  const settled = await Promise.allSettled(cuts.map(one)) // No child is left behind.
+  const settled = await Promise.allSettled(different.map(one)) // No child is left behind.
   if (failed.signal.aborted) throw signal.aborted ? signal.reason : failed.signal.reason
-  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const written = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  return cuts.flatMap(({ variant, cut }) => {
+    const file = written.find((each) => isSameCut(each.cut, cut))
+    return file ? [{ variant, path: file.path, sizeBytes: file.sizeBytes }] : []
+  })
 }
+
+const isSameCut = (one: Cut, two: Cut) => one.fromMs === two.fromMs && one.toMs === two.toMs
 
 /** All or nothing at each key, under the checksum of what was written. */
 export async function storeResult(

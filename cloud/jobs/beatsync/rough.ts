@@ -11,25 +11,40 @@ const placesEach = 3
 
 type Value = { lag: number; strength: number }
 
+/** Two whitened signals and the transform that holds both. */
+export type Pair = { dance: Float32Array; bgm: Float32Array; rate: number; fft: Fft }
+
+export function pairOf(dance: Float32Array, bgm: Float32Array, rate: number): Pair {
+  return { dance, bgm, rate, fft: new Fft(powerOfTwo(dance.length + bgm.length)) }
+}
+
+/** The lags, in samples of dance time, at which the music of `bgm` may begin: the highest values of the correlation. */
+export function highLags(pair: Pair): number[] {
+  const { first, energy, apart } = searched(pair, pair.dance)
+  return worthwhile(highest(energy, apart), highShare ** 2).map(({ lag }) => lag + first)
+}
+
 /**
- * The lags, in samples of dance time, at which the whitened music of `bgm` may begin: the highest values of the
- * correlation; and, where the clocks differ, the places of most energy within as many lags as the drift smears a
- * peak over. There the values of a band without a 0 Hz cancel each other, unless the signs of the seconds are shuffled.
+ * Those where the clocks differ: the places of most energy within as many lags as the drift smears a peak over. There
+ * the values of a band without a 0 Hz cancel each other, unless the signs of the seconds are shuffled.
  */
-export function roughLags(dance: Float32Array, bgm: Float32Array, rate: number): number[] {
+export function wideLags(pair: Pair): number[] {
+  const { first, energy, apart, shorter } = searched(pair, shuffled(pair.dance, pair.rate))
+  const smear = Math.ceil(smearedBy * shorter)
+  const wide = highest(smoothed(energy, smear), Math.max(apart, smear))
+  return worthwhile(wide, wideShare).map(({ lag }) => lag + first)
+}
+
+function searched({ bgm, rate, fft }: Pair, dance: Float32Array) {
   const shorter = Math.min(dance.length, bgm.length)
   const overlapMin = Math.ceil(Math.min(overlapMinS * rate, shorter / 2))
   const lags = { first: overlapMin - bgm.length, end: dance.length - overlapMin }
-  const apart = Math.ceil(apartS * rate)
-  const fft = new Fft(powerOfTwo(dance.length + bgm.length))
-  const high = highest(energies(fft, dance, bgm, lags), apart)
-  const smear = Math.ceil(smearedBy * shorter)
-  const wide = highest(
-    smoothed(energies(fft, shuffled(dance, rate), bgm, lags), smear),
-    Math.max(apart, smear),
-  )
-  const found = [...worthwhile(high, highShare ** 2), ...worthwhile(wide, wideShare)]
-  return distinct(found, apart).map((at) => at + lags.first)
+  return {
+    first: lags.first,
+    energy: energies(fft, dance, bgm, lags),
+    apart: Math.ceil(apartS * rate),
+    shorter,
+  }
 }
 
 /** Each second keeps or changes its sign, by a fixed sequence of chance (Park and Miller). */
@@ -94,10 +109,4 @@ function highest(values: Float32Array, apart: number): Value[] {
 
 function worthwhile(found: Value[], share: number): Value[] {
   return found.filter(({ strength }) => strength >= share * (found[0]?.strength ?? 0))
-}
-
-function distinct(found: Value[], apart: number): number[] {
-  const kept: number[] = []
-  for (const { lag } of found) if (kept.every((other) => Math.abs(other - lag) > apart / 2)) kept.push(lag)
-  return kept
 }

@@ -1,3 +1,4 @@
+import { ReadableStream } from 'node:stream/web'
 import { expect, test } from 'vitest'
 import { runBeatsync } from '../../../../cloud/jobs/beatsync/run-beatsync.ts'
 import { expire } from '../../../../cloud/jobs/expire.ts'
@@ -73,7 +74,7 @@ test('a form: fields, then the file, in any pieces', async () => {
       ),
     )
     const headers = { 'content-type': whole.headers.get('content-type') ?? '' }
-    const init = { method: 'POST', headers, body: pieces, duplex: 'half' } as RequestInit
+    const init = { method: 'POST', headers, body: pieces, duplex: 'half' } as unknown as RequestInit
     return (await rig.fetch(new Request('http://cloud/store/', init))).status
   }
   for (const pieceBytes of [1, 7, 1000]) {

@@ -51,12 +51,12 @@ test.each([20, 200, -200, 400])('a clock that runs %i ppm fast: told and allowed
 })
 
 test('another song is refused, with the two best places', () => {
-  const found = align(song(2, 20, 1.03), bgm)
-  expect(found).toMatchObject({ refused: 'not_same_song' })
+  const found = align(noisy(song(2, 20, 1.03), 0), bgm)
+  expect(found).toHaveProperty('refused')
   expect('candidates' in found && found.candidates).toHaveLength(2)
 })
 
-test.each([3, 4])('another song of the very same notes and beat is refused too (%i)', (seed) => {
+test.each([2, 3, 4, 5])('another song of the very same notes and beat is refused too (%i)', (seed) => {
   expect(align(song(seed, 15), bgm)).toHaveProperty('refused')
 })
 

@@ -143,6 +143,31 @@ describe.each([0, 2])('with %i processes that only send', (workers) => {
     }, 40_000)
   })
 
+  test('500 join at once: each gets the whole GOP, of which there is one copy (RELIABILITY.md E4)', async () => {
+    const gopBytes = 1_000_000
+    for (let i = 0; i < 10; i += 1)
+      publisher.push(fakeUnit({ ms: i * 40, key: i === 0, bytes: gopBytes / 10 }))
+    const before = process.memoryUsage().arrayBuffers
+    let most = before
+    const got = Array.from({ length: 500 }, () => 0)
+    const sockets = got.map((_, i) => {
+      const socket = connect({ port: doors.port, host: '127.0.0.1' }).on('error', () => undefined)
+      socket.on('data', (bytes) => {
+        got[i] = (got[i] ?? 0) + bytes.length
+        most = Math.max(most, process.memoryUsage().arrayBuffers)
+      })
+      socket.write(`GET /live/cam.flv?token=${token} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
+      return socket
+    })
+    await until(() => got.every((bytes) => bytes > gopBytes))
+    expect(doors.play.figures.viewers.http).toBe(500)
+    expect(doors.play.figures.ended).toMatchObject({ gone: 0, stalled: 0 })
+    // 500 MB were read in this very process, too: a copy for each viewer would be as much again, at once.
+    expect(most - before).toBeLessThan(250 * gopBytes)
+    for (const socket of sockets) socket.destroy()
+    await until(() => doors.play.figures.viewers.http === 0)
+  })
+
   test('a viewer that leaves is forgotten', async () => {
     publisher.push(fakeUnit({ key: true }))
     const abort = new AbortController()

@@ -153,7 +153,7 @@ test.skipIf(!possible)('96 kHz in eight channels, a second of music, AVI and MKV
     '8',
   ])
   const avi = await made(directory, 'a.avi', ['-i', source, '-c:v', 'mpeg4', '-bf', '2', '-c:a', 'pcm_s16le'])
-  const mkv = await made(directory, 'a.mkv', ['-i', source, '-c', 'copy'])
+  const mkv = await made(directory, 'a.mkv', ['-i', source, '-c:v', 'copy', '-c:a', 'pcm_s16le'])
   const mov = await made(directory, 'a.mov', ['-i', source, '-c', 'copy'])
   const short = await film(directory, part(music, 3, 4.2), 'short.mp4')
   const cases: [Buffer, string, Buffer, number][] = [

@@ -21,15 +21,15 @@ import { doorInfo, ownNames } from '../door-info.ts'
 import { openHttp } from '../listen/http.ts'
 import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from '../listen/rtmp.ts'
 import { recordingReport } from '../record/recording-report.ts'
-import { openVehicleDoors, srsHasRtmpPort } from '../start-vehicle-doors.ts'
-import { openVehiclePorts } from '../start-vehicles.ts'
-import { createStills } from '../stills.ts'
 import { tell } from '../tell.ts'
 import { ownCertificate, readCertificate, type TlsFiles } from '../tls/certificate.ts'
 import { readCloudDocument } from './cloud-document.ts'
 import type { Kept } from './keep.ts'
 import type { Live } from './live.ts'
 import type { AgentOptions } from './options.ts'
+import { createStills } from './stills.ts'
+import { openVehicleDoors, srsHasRtmpPort } from './vehicle-doors.ts'
+import { openVehiclePorts } from './vehicles.ts'
 
 /** Commands, who may give them, and the ports. */
 export async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, parts: Kept & Live) {

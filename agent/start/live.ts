@@ -18,12 +18,12 @@ import { createFlvPlay, type FlvPlay, type PlayStream, type ViewerEvent } from '
 import type { LiveTiming } from '../play/flv-feed.ts'
 import { createForwards, type Forwards } from '../play/rtmp-forwards.ts'
 import { ViewerWorkers } from '../play/viewer-workers.ts'
-import { startVehicleCalls, type VehicleWants } from '../start-vehicle-commands.ts'
-import { startSrsPushes } from '../start-vehicle-doors.ts'
-import { startVehicles } from '../start-vehicles.ts'
 import { tell } from '../tell.ts'
 import type { Kept } from './keep.ts'
 import type { AgentOptions } from './options.ts'
+import { startVehicleCalls, type VehicleWants } from './vehicle-commands.ts'
+import { startSrsPushes } from './vehicle-doors.ts'
+import { startVehicles } from './vehicles.ts'
 
 export type Live = Awaited<ReturnType<typeof startLive>>
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../../agent/config.ts'
-import { srsHasRtmpPort } from '../../../agent/start-vehicle-doors.ts'
+import { srsHasRtmpPort } from '../../../agent/start/vehicle-doors.ts'
 
 const live = { port: 9501 }
 const redis = { redis: 'redis://127.0.0.1:6379' }

@@ -1,10 +1,10 @@
-import type { Metrics } from './control/metrics.ts'
-import type { PublishHub } from './ingest/rtmp.ts'
-import type { VehicleDoor } from './ingest/vehicle.ts'
-import { createVehicleIngest, type VehicleData, type VehicleIngest } from './ingest/vehicle-ingest.ts'
-import { openVehiclePort, type VehicleDoorEvent, type VehiclePort } from './listen/vehicle.ts'
-import type { Recorders } from './record/recorders.ts'
-import type { AgentOptions } from './start/options.ts'
+import type { Metrics } from '../control/metrics.ts'
+import type { PublishHub } from '../ingest/rtmp.ts'
+import type { VehicleDoor } from '../ingest/vehicle.ts'
+import { createVehicleIngest, type VehicleData, type VehicleIngest } from '../ingest/vehicle-ingest.ts'
+import { openVehiclePort, type VehicleDoorEvent, type VehiclePort } from '../listen/vehicle.ts'
+import type { Recorders } from '../record/recorders.ts'
+import type { AgentOptions } from './options.ts'
 
 type VehicleParts = {
   hub: PublishHub

@@ -1,12 +1,12 @@
-import type { Clock } from '../shared/node/clock.ts'
-import { findFfmpeg } from '../shared/node/find-ffmpeg.ts'
-import { cameraFailure } from './camera-failure.ts'
-import type { Hub } from './hub/hub.ts'
-import type { Sources } from './ingest/sources.ts'
-import { createToJpeg } from './record/jpeg.ts'
-import type { Recorders } from './record/recorders.ts'
-import { Snapshots } from './record/snapshot.ts'
-import type { Ring } from './ring/types.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import { findFfmpeg } from '../../shared/node/find-ffmpeg.ts'
+import { cameraFailure } from '../camera-failure.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { Sources } from '../ingest/sources.ts'
+import { createToJpeg } from '../record/jpeg.ts'
+import type { Recorders } from '../record/recorders.ts'
+import { Snapshots } from '../record/snapshot.ts'
+import type { Ring } from '../ring/types.ts'
 
 export type StillParts = {
   hub: Pick<Hub, 'stream'>

@@ -1,32 +1,33 @@
-import type { Recording } from '../shared/contract/recording.ts'
-import { AppError } from '../shared/error.ts'
-import { vehicleWaitMs } from '../shared/limits.ts'
-import type { Clock } from '../shared/node/clock.ts'
-import type { Config } from './config.ts'
-import type { VehicleCommands } from './control/vehicle-routes.ts'
-import type { Hub } from './hub/hub.ts'
-import type { Stream } from './hub/stream.ts'
-import { parseVehicleStream, type Vehicles } from './ingest/vehicle.ts'
-import { type CallHolder, VehicleCalls } from './ingest/vehicle-command.ts'
-import { hookSink } from './ingest/vehicle-command-hook.ts'
-import { type CommandEvent, CommandQueue, type CommandSink } from './ingest/vehicle-command-queue.ts'
-import { redisSink } from './ingest/vehicle-command-redis.ts'
-import { environmentCredentials, sqsSink } from './ingest/vehicle-command-sqs.ts'
+import type { Recording } from '../../shared/contract/recording.ts'
+import type { VehiclesAnswer } from '../../shared/contract/vehicle-api.ts'
+import { AppError } from '../../shared/error.ts'
+import { vehicleWaitMs } from '../../shared/limits.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import type { Config } from '../config.ts'
+import type { VehicleCommands } from '../control/vehicle-routes.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { Stream } from '../hub/stream.ts'
+import { parseVehicleStream, type VehicleChannel, type Vehicles } from '../ingest/vehicle.ts'
+import { type CallHolder, VehicleCalls } from '../ingest/vehicle-command.ts'
+import { hookSink } from '../ingest/vehicle-command-hook.ts'
+import { type CommandEvent, CommandQueue, type CommandSink } from '../ingest/vehicle-command-queue.ts'
+import { redisSink } from '../ingest/vehicle-command-redis.ts'
+import { environmentCredentials, sqsSink } from '../ingest/vehicle-command-sqs.ts'
 import {
   closeHistory,
   closeLive,
   openLive,
   type PublicAddress,
   type VehicleCommand,
-} from './ingest/vehicle-command-words.ts'
-import { type HistoryKeeper, VehicleHistory } from './ingest/vehicle-history.ts'
-import { addressOf, historyChannelOf } from './ingest/vehicle-history-request.ts'
-import { parseZone } from './ingest/vehicle-history-time.ts'
-import { vehicleAllow } from './listen/vehicle-allow.ts'
-import type { Recorders } from './record/recorders.ts'
-import type { Recordings } from './record/recordings.ts'
-import type { Ring } from './ring/types.ts'
-import type { AgentOptions } from './start/options.ts'
+} from '../ingest/vehicle-command-words.ts'
+import { type HistoryKeeper, VehicleHistory } from '../ingest/vehicle-history.ts'
+import { addressOf, historyChannelOf } from '../ingest/vehicle-history-request.ts'
+import { parseZone } from '../ingest/vehicle-history-time.ts'
+import { vehicleAllow } from '../listen/vehicle-allow.ts'
+import type { Recorders } from '../record/recorders.ts'
+import type { Recordings } from '../record/recordings.ts'
+import type { Ring } from '../ring/types.ts'
+import type { AgentOptions } from './options.ts'
 
 type CallsParts = {
   hub: Hub
@@ -99,16 +100,14 @@ export function startVehicleCalls(
   }
   return {
     ...{ calls, history, queue, nameOf },
-    commands: vehicleCommands({ calls, history, queue, zoneOf }),
+    commands: vehicleCommands(config, { calls, history, queue, zoneOf, nameOf, vehicles }),
     findStream: (name) => {
       const wanted = history.shows(name) ? name.toLowerCase() : nameOf(name)
       return wanted === undefined ? undefined : hub.expect(wanted)
     },
     hold: (stream, holder) => {
       if (nameOf(stream) !== undefined) return calls.hold(stream, holder)
-      throw new AppError('PermissionDenied', 'this vehicle is not on the list, or its port is off', {
-        zh: '该车辆不在允许列表中，或端口未开启。',
-      })
+      throw notAdmitted()
     },
     watched: (stream, viewers) => {
       want(stream, 'watched', viewers > 0)
@@ -196,12 +195,32 @@ function forgetUnseen(name: string, { hub, recorders, hasPolicy }: CallsParts): 
   recorders.forget(stream.name)
 }
 
-type CommandParts = Pick<VehicleWants, 'calls' | 'history' | 'queue'> & { zoneOf: (sim: string) => number }
+function notAdmitted(): AppError {
+  return new AppError('PermissionDenied', 'this vehicle is not on the list, or its port is off', {
+    zh: '该车辆不在允许列表中，或端口未开启。',
+  })
+}
 
-function vehicleCommands({ calls, history, queue, zoneOf }: CommandParts): VehicleCommands {
+type CommandParts = Pick<VehicleWants, 'calls' | 'history' | 'queue' | 'nameOf'> & {
+  zoneOf: (sim: string) => number
+  vehicles: Pick<Vehicles, 'channels'>
+}
+
+function vehicleCommands(
+  { vehicles: { live, history: past } }: Config,
+  { calls, history, queue, zoneOf, nameOf, vehicles }: CommandParts,
+): VehicleCommands {
   return {
     history,
+    about: (vehicle) => {
+      const { device, address } = addressOf(vehicle)
+      if (nameOf(vehicle) === undefined) throw notAdmitted()
+      const { sim, channel } = address
+      return { name: device, sim, channel, zoneMs: zoneOf(sim) }
+    },
     list: () => ({
+      doors: [...(live ? (['live'] as const) : []), ...(past ? (['history'] as const) : [])],
+      connected: vehicles.channels().map(shown),
       vehicles: calls.list().map(({ stream, ...info }) => ({ name: stream, ...info })),
       histories: history.list(),
       ...(queue ? { commands: { to: queue.display, ...queue.figures } } : {}),
@@ -209,6 +228,12 @@ function vehicleCommands({ calls, history, queue, zoneOf }: CommandParts): Vehic
     answered: (vehicle, items) => history.lists.answer(addressOf(vehicle).device, items),
     zoneMs: (vehicle) => zoneOf(addressOf(vehicle).address.sim),
   }
+}
+
+/** Not its address: whoever may watch sees this. */
+function shown(of: VehicleChannel): VehiclesAnswer['connected'][number] {
+  const { stream: name, sim, channel, version, door, connectedAt, packets, bytes } = of
+  return { name, sim, channel, version, door, connectedAt, packets, bytes }
 }
 
 async function endHistories(

@@ -237,7 +237,10 @@ class Judge {
     const chunks: Buffer[] = []
     for await (const chunk of response) chunks.push(chunk as Buffer)
     const { connection: _connection, 'transfer-encoding': _coding, ...rest } = response.headers
-    return { status: response.statusCode ?? 500, headers: rest, body: Buffer.concat(chunks) }
+    const bytes = Buffer.concat(chunks)
+    // moto says text/html of nothing; to an uploader that is the mark of a captive portal.
+    if (bytes.length === 0 && method === 'PUT') delete rest['content-type']
+    return { status: response.statusCode ?? 500, headers: rest, body: bytes }
   }
 }
 

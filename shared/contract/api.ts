@@ -192,6 +192,8 @@ export const tasksPage = z.object({ tasks: z.array(task), cursor: cursor.optiona
 export const health = z.object({
   status: z.enum(['ok', 'degraded']),
   queues: z.record(z.string(), z.object({ waiting: z.number(), inFlight: z.number(), dead: z.number() })),
+  /** Whether each answers; a queue that does not is missing above. */
+  answers: z.object({ queues: z.boolean(), database: z.boolean(), store: z.boolean() }),
   /** Of the machine that holds the archive; absent where there is no such machine. */
   disk: z.object({ freeBytes: z.number(), totalBytes: z.number(), low: z.boolean() }).optional(),
   /** Whether it was found: without it there are no thumbnails and no sound for browsers. */

@@ -13,16 +13,7 @@ export function healthRoutes(ports: ApiPorts): Route[] {
       summary: 'Whether work gets done; degraded when something waits for a person',
       access: 'anyone',
       answer: health,
-      async handle() {
-        const { queue, machine } = ports
-        const depths = await Promise.all(
-          queueNames.map(async (name) => [name, await queue.depth(name)] as const),
-        )
-        const of = await machine?.()
-        const degraded = depths.some(([, depth]) => depth.dead > 0) || of?.disk.low || of?.ffmpeg === false
-        const status = degraded ? ('degraded' as const) : ('ok' as const)
-        return { status, queues: Object.fromEntries(depths), ...of }
-      },
+      handle: () => lookAt(ports),
     }),
     route({
       method: 'GET',
@@ -45,6 +36,36 @@ export function healthRoutes(ports: ApiPorts): Route[] {
       },
     }),
   ]
+}
+
+/** Asks each part one small question; what throws does not answer. */
+async function lookAt({ queue, catalogue, store, machine }: ApiPorts) {
+  const asked = queueNames.map(async (name) => [name, await queue.depth(name)] as const)
+  const [database, objects, of, ...queues] = await Promise.allSettled([
+    catalogue.get('HEALTH', 'HEALTH'),
+    store.head('uploads/health', { sizeOnly: true }),
+    machine?.(),
+    ...asked,
+  ])
+  const depths = queues.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const answers = {
+    queues: depths.length === queueNames.length,
+    database: database.status === 'fulfilled',
+    store: objects.status === 'fulfilled',
+  }
+  const here = of.status === 'fulfilled' ? of.value : undefined
+  const degraded =
+    of.status === 'rejected' ||
+    Object.values(answers).includes(false) ||
+    depths.some(([, depth]) => depth.dead > 0) ||
+    here?.disk.low ||
+    here?.ffmpeg === false
+  return {
+    status: degraded ? ('degraded' as const) : ('ok' as const),
+    queues: Object.fromEntries(depths),
+    answers,
+    ...here,
+  }
 }
 
 async function listDeadLetters(ports: ApiPorts) {

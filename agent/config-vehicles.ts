@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../shared/error.ts'
-import { vehicleAllowMax } from '../shared/limits.ts'
+import { vehicleAllowMax } from '../shared/vehicle-limits.ts'
 import { parseZone } from './ingest/vehicle-history-time.ts'
 import { vehicleAllow } from './listen/vehicle-allow.ts'
 

@@ -1,11 +1,11 @@
-import { AppError } from '../shared/error.ts'
 import {
   partitionKeyBytesMax,
   rowBytesMax,
   sortKeyBytesMax,
   transactionBytesMax,
   transactionRowsMax,
-} from '../shared/limits.ts'
+} from '../shared/cloud-limits.ts'
+import { AppError } from '../shared/error.ts'
 import type { Row } from './ports.ts'
 
 // DynamoDB's limits, enforced here too: what runs on one PC must run on AWS.

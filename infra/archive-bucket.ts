@@ -10,7 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-s3'
 import type { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { uploadUrlS } from '../shared/limits.ts'
+import { uploadUrlS } from '../shared/cloud-limits.ts'
 
 /** What lies below these is gone after a day or two: S3 counts days from the next midnight. */
 const temporaryPrefixes = ['uploads/', 'results/', 'tmp/']

@@ -164,33 +164,6 @@ export const rtpSoundBytesMax = 64 * KiB // An AAC frame is below 8 KiB; a secon
 export const rtpSoundFramesMax = 128 // In one packet: the smallest frames of an hbr packet of 64 KiB.
 export const rtpSyncStepMs = 40 // Sender reports move sound only this far off: cheap cameras stamp them within ±20 ms.
 
-// --- Vehicles (JT/T 1078)
-export const vehicleAllowMax = 10_000 // SIMs of a fleet; each is compared with one that connects.
-export const vehicleResyncsMax = 16 // A connection that lost its framing so often is closed (RELIABILITY.md C6) …
-export const vehicleSteadyPackets = 100 // … but so many good packets after a loss make it forgotten.
-export const vehicleSkippedBytesMax = 256 * KiB // Looked through for the next packet: four of the largest.
-export const vehicleSequenceJumpMax = 3000 // A larger step is another numbering: 45 s of 0.5 Mb/s.
-export const vehicleAssemblyBytesMax = 2 * MiB // RELIABILITY.md C15: of a picture in parts; a key frame of 1080p is 300 kB.
-export const vehiclePictureMs = 20 // A picture that its device says is complete waits this long for a slice that it forgot.
-export const vehicleSoundBytesMax = 16 * KiB // Two seconds of G.711; the largest AAC frame has 8 KiB.
-export const vehicleAssemblyMs = 3000 // RELIABILITY.md C15: without another part the picture is given up, and kept as damaged.
-export const vehicleChannelsMax = 64 // Of one connection: the standard knows 37.
-export const vehicleHeldBytesMax = 8 * MiB // Unfinished pictures of a connection, all channels: four of the largest.
-export const vehicleConnectionsMax = 2000 // A fleet of 1000 streams, and reconnects that overlap.
-export const vehicleSetupMs = 10_000 // RELIABILITY.md C5: from accept to the first packet.
-export const vehicleSilenceMs = 30_000 // A vehicle that sends nothing for so long has lost its network …
-export const vehicleReplaySilenceMs = 600_000 // … but history may be paused by who watches it.
-export const vehicleAliveMs = 3000 // Heard within it, a channel is not given to another address (RELIABILITY.md C15).
-export const vehicleIgnoreMs = 10_000 // What a vehicle still sends of a channel after it was told to stop.
-export const vehiclePublishRetryMs = 1000 // A channel that the hub refused asks again so often.
-export const vehicleSettleMs = 100 // A first packet is read without the one behind it after this silence.
-export const vehicleStallMs = 500 // A tick that is this late says that our process stood still, not the vehicles.
-export const vehicleTickMs = 20 // How late a picture may be found complete.
-export const vehicleBytesPerSecondMax = 32 * MiB // History at 16 times 8 Mb/s, twice: more is a flood.
-export const vehicleDataBytesMax = 4 * KiB // Transparent data that hooks are told: positions and alarms are below 1 KiB.
-export const vehicleDataPerSecond = 10 // Of one channel: hooks wait in a queue of 1000.
-export const vehicleLostMax = 10_000 // Channels of which it is remembered when they were cut off: a fleet of 2500.
-
 // --- Sources that are pulled
 export const sourceBackoffBaseMs = 1000 // Full jitter between 0 and this at the first failure.
 export const sourceBackoffMaxMs = 30_000 // A camera that is back is found within half a minute.
@@ -246,30 +219,6 @@ export const manifestGapsMax = 1000 // As the manifest's schema; further ones ar
 export const ringGapsMax = 10_000 // Gaps kept per stream in the index: one a minute for a week.
 export const audioWaitUnitsMax = 256 // Sound that waits for the first key frame: 5 s of AAC.
 
-// --- Cloud: catalogue, store, queue
-export const segmentLookupSlackMs = 600_000 // A segment is at most 120 s long; the rest is for a wall clock that was corrected.
-export const rowBytesMax = 400 * KiB // DynamoDB's limit.
-export const pageBytesMax = 1 * MiB // DynamoDB's limit of one page of a query.
-export const transactionRowsMax = 100 // DynamoDB's limit.
-export const transactionBytesMax = 4 * MiB // DynamoDB's limit.
-export const partitionKeyBytesMax = 2048 // DynamoDB's limit.
-export const sortKeyBytesMax = 1024 // DynamoDB's limit.
-
-// --- Cloud on AWS
-export const awsAttemptsMax = 8 // Full jitter up to 20 s each: a minute of SlowDown is waited out.
-export const awsConnectMs = 5000 // Within a region a connection takes milliseconds; two lost SYNs take 3 s.
-export const awsIdleMs = 30_000 // A black-holed connection is noticed within it (RELIABILITY.md B3).
-export const awsSocketsMax = 50 // A batch of 50 segments asks for 200 heads at once.
-export const awsRowTriesMax = 10 // Lost races of writes that have no condition of their own.
-export const awsListPollS = 1 // A long poll asks all servers of a queue; a short one finds only some messages.
-export const awsListVisibilityS = 30 // Dead letters are out of sight while they are listed; then they are put back.
-export const awsReadAgainMax = 5 // A body that breaks off goes on at its last byte; so often in a row, no more.
-export const multipartBytes = 8 * MiB // One part of a long object: sent again as a whole when its connection breaks.
-export const multipartPartsMax = 10_000 // S3's limit; parts grow for objects over 80 GB.
-export const multipartAtOnceMax = 4 // 40 MB of memory; fills 600 MB/s at 50 ms a part.
-export const storedSumsMax = 100 // Checksums of objects that this process wrote in parts and may ask for.
-export const lambdaShutdownMs = 5000 // For FFmpeg to die, uploads to be aborted and the row to be given back.
-
 // --- Upload
 export const uploadBatchMax = 50 // Segments a question: 30 kB of JSON (CONTRACT.md, Cloud API).
 export const uploadsAtOnceMax = 4 // Fills a line of 100 ms and 100 Mb/s; more only takes turns.
@@ -308,45 +257,6 @@ export const linkDefaultS = 3600 // A link to a stream that was made for someone
 export const linkMaxS = 366 * 86_400 // As shares: one for ever is a hole; an encoder on a mast is given another each year.
 export const tokensMax = 1000 // A person names each of them.
 export const profileSecondsMax = 60 // A profile of a minute is 10 MB.
-
-// --- Vehicles: what is asked of them, and those who are given their packets
-export const vehicleLingerMs = 10_000 // As sourceLingerMs: who reloads a page finds the vehicle still sending, and no command is spent.
-export const vehicleRepeatMs = 30_000 // A vehicle dials in within 10 s; one in a tunnel is called again …
-export const vehicleRepeatMsMax = 300_000 // … ever less often: each call is a message over somebody's mobile network.
-export const vehicleHangUpMs = 5000 // After it was told to close: then its connection is cut, so that it spends no more traffic.
-export const vehicleWaitMs = 20_000 // Who watches waits so long for a first picture: a modem that wakes takes 10 s, a key frame 10 s more.
-export const vehicleCallsMax = 1000 // Wanted at once: as many as there may be streams.
-export const commandQueueMax = 2000 // Commands of 200 bytes that wait: one open and one close for each of a thousand channels.
-export const commandExpiryMs = 300_000 // What is older is not meant any more: an open is repeated within it while it is wanted.
-export const commandTimeoutMs = 5000 // One attempt: Redis answers in a millisecond, a hook in a second.
-export const commandBackoffBaseMs = 200 // Full jitter between 0 and this at the first failure: somebody waits for a picture.
-export const commandBackoffMaxMs = 5000 // Redis that is back is found within it.
-export const commandCloseMs = 2000 // A stop of the agent waits this long for the last commands.
-export const innerConnectionsMax = 500 // Of one port: desktop clients of an office.
-export const innerSubscriptionsMax = 2000 // Of one connection: two channels of a thousand vehicles.
-export const innerBodyBytesMax = 64 * 1024 + 64 // A packet of JT/T 1078 at its longest, with its header.
-export const innerRequestBytesMax = 64 // A subscription has 14; the longest SIM 22.
-export const innerLagBytesMax = 2 * MiB // Held by Node for one subscriber, as viewerLagBytesMax: then whole GOPs are dropped.
-export const innerStallMs = 10_000 // As viewerStallMs: one that takes no byte for so long is cut off.
-export const innerHeartbeatMs = 15_000 // Routers forget a connection that says nothing; a subscriber sees that we are there.
-export const srsBodyBytesMax = 16 * KiB // A hook's body is 600 bytes.
-export const srsConnectionsMax = 200 // SRS opens one for each viewer that comes or leaves.
-export const srsRequestMs = 5000 // SRS gives up after 30 s; it is on the same machine.
-export const srsClientsMax = 5000 // Viewers of SRS that are counted at once, as viewersMax.
-export const srsEarlyStopMs = 10_000 // An on_stop that overtook its on_play is remembered so long.
-export const srsNoticeMs = 30_000 // `web_on_play` wants a channel until its viewer comes, or this long.
-export const srsPollMs = 10_000 // How often SRS is asked who watches: a missing on_stop costs no more than two of them.
-export const srsPageMax = 1000 // Clients in one answer of SRS's API: 500 kB.
-export const historyRangeMsMax = 24 * 3_600_000 // Vehicles keep files of minutes; a day in real time is a day of mobile traffic.
-export const historyAnswerMs = 30_000 // A platform asks a vehicle for its list and passes the answer back in 1 to 10 s.
-export const historyItemsMax = 2000 // A week of one channel in files of five minutes.
-export const historyListsMax = 500 // Kept, one for each channel that was asked for, the oldest forgotten first.
-export const historyComeMs = 60_000 // A vehicle that did not come for its history within it (asked twice) does not come.
-export const historyLostMs = 5000 // A vehicle that went away in the middle is asked again from where it was, after so long …
-export const historyRetriesMax = 3 // … and so often.
-export const historyIdleMs = 30_000 // Nobody watches it and it is not recorded: it is ended.
-export const historySlackMs = 3000 // A range has come to its end when no more than a GOP and a rounded second are missing.
-export const historyBoundMs = 10_000 // Commands name whole seconds and a vehicle begins at a key frame: ten seconds is their longest interval.
 
 // --- Forwards
 export const forwardsPerStreamMax = 8 // Each sends the whole stream once more over the uplink.
@@ -420,41 +330,3 @@ export const recordingRowGapsMax = 1000 // 70 bytes each; the recording's own fi
 
 export const retentionParallel = 16 // Each deletes a handful of objects of 20 ms: 3000 segments take half a minute.
 export const rebuildParallel = 8 // Each reads an index of up to a few MB.
-
-// --- BeatSync and what people upload
-export const uploadBytesMax = 100 * MiB // CONTRACT.md, Cloud API: a dance of five minutes as phones and their apps keep it.
-export const uploadFormS = 900 // As uploadUrlS: 100 MB at 1 Mb/s take longer, and ask again.
-export const uploadFieldsBytesMax = 64 * KiB // The fields of a form before its file: a policy and a few names.
-export const uploadsPerUserMax = 50 // Unused uploads of one person at once: 5 GB for a day.
-export const beatsyncDurationMsMax = 15 * 60_000 // Alignment takes 25 bytes of memory a sample, 8000 a second, of both.
-export const beatsyncPixelsMax = 8192 * 4320 // The largest picture of a camera that people own.
-export const beatsyncPacketsBytesMax = 32 * MiB // 70 bytes a packet: 15 minutes of 240 pictures a second and sound are 25 MB.
-export const beatsyncReadTimeoutMs = 120_000 // Decoding 15 minutes of sound takes 5 s; on a busy machine ten times that.
-export const beatsyncResultBytesMax = 256 * MiB // Both files' bytes, or the pictures encoded again.
-export const beatsyncMoovBytesMax = 16 * MiB // 15 minutes of 240 pictures a second have 4 MB of tables.
-export const beatsyncSoftMs = 240_000 // PROTOCOLS.md 10: then the work is told to stop …
-export const beatsyncHardMs = 300_000 // … and then it is given up.
-export const beatsyncDiskBytes = 128 * MiB // Left free beside what a job will write.
-export const beatsyncPerUser = 2 // PROTOCOLS.md 10: at work at once for one person.
-export const beatsyncAtOnce = 2 // And in all on one PC; on AWS the queue's concurrency says.
-export const beatsyncOpenPerUser = 20 // Unfinished tasks of one person, waiting included.
-export const beatsyncOpenMax = 200 // Of all: an hour of work at 20 s each.
-export const beatsyncWaitS = 3 // A task that has to wait for another looks again.
-export const beatsyncKeepMs = 24 * 3_600_000 // PROTOCOLS.md 10: results live 24 h.
-export const beatsyncReuseMs = 23 * 3_600_000 // An older result is made anew: who gets it has an hour to fetch it.
-
-// --- Cloud API
-export const bearerTokenCharsMax = 512 // Ours are 43; room for what a gateway wraps around them.
-export const rangePlaylistMsMax = 86_400_000 // A day of minutes is a playlist of 300 KB.
-export const listScanMax = 1000 // Rows that one page of a filtered list looks at: a second of DynamoDB at most.
-export const mediaUrlS = 300 // A player asks again for each segment; a link that was copied dies in five minutes.
-export const uploadUrlS = 900 // RELIABILITY.md H7; 16 MB at 150 kb/s.
-export const shareDefaultS = 7 * 86_400 // A week: what a person who shares a take expects.
-export const shareMaxS = 366 * 86_400 // A share for ever is a hole; who needs one makes it again.
-export const segmentsRangeMsMax = 31 * 86_400_000 // 31 days of one stream are 45 thousand segments to look through.
-export const rawFileBytesMax = 128 * MiB // segmentBytesMax and the longest GOP after it at 100 Mb/s.
-export const rawJsonBytesMax = 4 * MiB // 10 000 gaps of 100 bytes in each of three streams.
-export const requeueAfterMs = 15 * 60_000 // A mux takes seconds: after this its message was lost (DESIGN.md, Upload).
-export const agentStateBytesMax = 64 * KiB // 50 streams with 1 kB each.
-export const enrolCodeMs = 15 * 60_000 // Long enough to walk to the machine; 80 bits are not guessed in it.
-export const agentOfflineMs = 180_000 // Three heartbeats were missed.

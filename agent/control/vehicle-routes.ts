@@ -9,6 +9,8 @@ import { type Route, route } from './route.ts'
 
 export type VehicleCommands = {
   list(): api.VehiclesAnswer
+  /** `InvalidArgument` for what is no vehicle's name, `PermissionDenied` for a vehicle that may not connect. */
+  about(vehicle: string): api.VehicleChannelInfo
   history: Pick<VehicleHistory, 'get' | 'query' | 'play' | 'control'>
   /** What the vehicle itself says it holds. False when nobody asked. */
   answered(vehicle: string, items: api.HistoryItem[]): boolean
@@ -22,10 +24,19 @@ export function vehicleRoutes(vehicles: VehicleCommands, clock: Clock): Route[] 
     route({
       method: 'get',
       path: '/agent/v1/vehicles',
-      summary: 'Channels of vehicles that are wanted, histories that play, commands on their way',
+      summary:
+        'Channels of vehicles that are connected or wanted, histories that play, commands on their way',
       role: 'viewer',
       answer: api.vehicles,
       handle: async () => vehicles.list(),
+    }),
+    route({
+      method: 'get',
+      path: '/agent/v1/vehicles/{name}',
+      summary: 'A channel of a vehicle that may be called, connected or not, and its time zone',
+      role: 'viewer',
+      answer: api.vehicleChannel,
+      handle: async ({ params }) => vehicles.about(params.name ?? ''),
     }),
     ...historyRoutes(vehicles, clock),
     ...listRoutes(vehicles, clock),

@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/error.ts'
-import { vehicleIgnoreMs, vehiclePublishRetryMs } from '../../shared/limits.ts'
+import { vehicleIgnoreMs, vehiclePublishRetryMs } from '../../shared/vehicle-limits.ts'
 import { deviceId, type Jt1078Packet } from '../protocol/jt1078.ts'
 import {
   type VehicleChannel,

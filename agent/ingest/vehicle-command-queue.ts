@@ -1,4 +1,6 @@
 import { AppError } from '../../shared/error.ts'
+import type { Clock } from '../../shared/node/clock.ts'
+import { backoffMs } from '../../shared/node/retry.ts'
 import {
   commandBackoffBaseMs,
   commandBackoffMaxMs,
@@ -6,9 +8,7 @@ import {
   commandExpiryMs,
   commandQueueMax,
   commandTimeoutMs,
-} from '../../shared/limits.ts'
-import type { Clock } from '../../shared/node/clock.ts'
-import { backoffMs } from '../../shared/node/retry.ts'
+} from '../../shared/vehicle-limits.ts'
 import type { VehicleCommand } from './vehicle-command-words.ts'
 
 /** The way to the platform: Redis, a hook or SQS. */

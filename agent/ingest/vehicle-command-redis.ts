@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/error.ts'
-import { commandTimeoutMs } from '../../shared/limits.ts'
+import { commandTimeoutMs } from '../../shared/vehicle-limits.ts'
 import type { CommandSink } from './vehicle-command-queue.ts'
 
 const redisPingMs = 20_000

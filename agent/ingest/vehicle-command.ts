@@ -1,12 +1,12 @@
 import { AppError } from '../../shared/error.ts'
+import type { Clock } from '../../shared/node/clock.ts'
 import {
   vehicleCallsMax,
   vehicleHangUpMs,
   vehicleLingerMs,
   vehicleRepeatMs,
   vehicleRepeatMsMax,
-} from '../../shared/limits.ts'
-import type { Clock } from '../../shared/node/clock.ts'
+} from '../../shared/vehicle-limits.ts'
 import { Demand } from '../hub/demand.ts'
 import { parseVehicleStream, type VehicleDoor, type Vehicles } from './vehicle.ts'
 import type { PushedCommand } from './vehicle-command-queue.ts'

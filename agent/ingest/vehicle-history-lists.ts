@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/error.ts'
-import { historyAnswerMs, historyListsMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { historyAnswerMs, historyListsMax } from '../../shared/vehicle-limits.ts'
 
 /** Wall ms. */
 export type TimeRange = { from: number; to: number }

@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/error.ts'
-import { historyRangeMsMax } from '../../shared/limits.ts'
+import { historyRangeMsMax } from '../../shared/vehicle-limits.ts'
 import { parseVehicleStream, vehicleStream } from './vehicle.ts'
 import {
   controlHistory,

@@ -1,3 +1,5 @@
+import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
+import type { WallOffset } from '../../shared/media/clock-offset.ts'
 import {
   historyBoundMs,
   historyComeMs,
@@ -7,9 +9,7 @@ import {
   historySlackMs,
   vehicleRepeatMs,
   vehicleSilenceMs,
-} from '../../shared/limits.ts'
-import type { AccessUnit, SourceGap } from '../../shared/media/access-unit.ts'
-import type { WallOffset } from '../../shared/media/clock-offset.ts'
+} from '../../shared/vehicle-limits.ts'
 import type { TimeRange } from './vehicle-history-lists.ts'
 
 /** `waiting`: the vehicle has not come, or not come back; `over`: it is not played any more. */

@@ -1,9 +1,9 @@
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Gap } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
-import { historyListsMax } from '../../shared/limits.ts'
 import type { WallOffset } from '../../shared/media/clock-offset.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { historyListsMax } from '../../shared/vehicle-limits.ts'
 import type { PublishHub } from './rtmp.ts'
 import { parseVehicleStream, type Vehicles } from './vehicle.ts'
 import {

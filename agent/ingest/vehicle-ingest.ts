@@ -1,7 +1,7 @@
 import type { AppError } from '../../shared/error.ts'
-import { vehicleDataBytesMax, vehicleDataPerSecond, vehicleLostMax } from '../../shared/limits.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { vehicleDataBytesMax, vehicleDataPerSecond, vehicleLostMax } from '../../shared/vehicle-limits.ts'
 import { liveClient } from '../live-client.ts'
 import { counter } from './flv-units.ts'
 import type { PublishHub } from './rtmp.ts'

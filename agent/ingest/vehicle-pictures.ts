@@ -1,10 +1,5 @@
 import { AppError } from '../../shared/error.ts'
-import {
-  nalUnitsPerUnitMax,
-  vehicleAssemblyBytesMax,
-  vehicleAssemblyMs,
-  vehiclePictureMs,
-} from '../../shared/limits.ts'
+import { nalUnitsPerUnitMax } from '../../shared/limits.ts'
 import { type ParsedPicture, VideoUnitParser } from '../../shared/media/access-unit-parser.ts'
 import { claimsFirstSlice } from '../../shared/media/h264-slice.ts'
 import {
@@ -16,6 +11,7 @@ import {
   nalType,
   splitAnnexB,
 } from '../../shared/media/nal.ts'
+import { vehicleAssemblyBytesMax, vehicleAssemblyMs, vehiclePictureMs } from '../../shared/vehicle-limits.ts'
 import { type Jt1078Packet, payloadTypes } from '../protocol/jt1078.ts'
 import type { Held, Jt1078Piece } from '../protocol/jt1078-lane.ts'
 

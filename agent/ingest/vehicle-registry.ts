@@ -1,4 +1,4 @@
-import { vehicleAliveMs } from '../../shared/limits.ts'
+import { vehicleAliveMs } from '../../shared/vehicle-limits.ts'
 import type { Jt1078Packet } from '../protocol/jt1078.ts'
 import type { VehicleChannel, VehicleGoodbye, Vehicles } from './vehicle.ts'
 

@@ -1,5 +1,5 @@
-import { vehicleChannelsMax, vehicleHeldBytesMax, vehicleSettleMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { vehicleChannelsMax, vehicleHeldBytesMax, vehicleSettleMs } from '../../shared/vehicle-limits.ts'
 import type { Jt1078Packet } from '../protocol/jt1078.ts'
 import type { Held } from '../protocol/jt1078-lane.ts'
 import { Jt1078Parser } from '../protocol/jt1078-parser.ts'

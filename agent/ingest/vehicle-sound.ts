@@ -1,7 +1,7 @@
-import { vehicleSoundBytesMax } from '../../shared/limits.ts'
 import { parseAudioSpecificConfig, splitAdts } from '../../shared/media/aac.ts'
 import type { AudioConfig } from '../../shared/media/access-unit.ts'
 import { adpcmConfig, g711Config, g726Config } from '../../shared/media/sound-config.ts'
+import { vehicleSoundBytesMax } from '../../shared/vehicle-limits.ts'
 import { type Jt1078Packet, payloadTypes } from '../protocol/jt1078.ts'
 import type { Jt1078Piece } from '../protocol/jt1078-lane.ts'
 

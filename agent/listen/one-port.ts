@@ -24,7 +24,12 @@ export function tlsPort(
   files: { key: string | Buffer; cert: string | Buffer },
 ): OnePort {
   const plain = createHttpServer(options)
-  const secure = createHttpsServer({ ...options, ...files, minVersion: 'TLSv1.2', handshakeTimeout: headersMs })
+  const secure = createHttpsServer({
+    ...options,
+    ...files,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: headersMs,
+  })
   const waiting = new Set<Socket>()
   const listener = createServer({ noDelay: true }, (socket) => {
     waiting.add(socket)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AppError } from '../../shared/error.ts'
-import { srsClientsMax, srsPageMax, srsPollMs, srsRequestMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { srsClientsMax, srsPageMax, srsPollMs, srsRequestMs } from '../../shared/vehicle-limits.ts'
 import type { SrsClient } from './srs-hooks-viewers.ts'
 
 const answer = z.object({

@@ -1,5 +1,5 @@
-import { srsClientsMax, srsEarlyStopMs, srsNoticeMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { srsClientsMax, srsEarlyStopMs, srsNoticeMs } from '../../shared/vehicle-limits.ts'
 
 export type SrsViewersOptions = {
   clock: Clock

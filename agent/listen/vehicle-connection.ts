@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
+import type { Clock } from '../../shared/node/clock.ts'
 import {
   vehicleBytesPerSecondMax,
   vehicleReplaySilenceMs,
   vehicleSetupMs,
   vehicleSilenceMs,
-} from '../../shared/limits.ts'
-import type { Clock } from '../../shared/node/clock.ts'
+} from '../../shared/vehicle-limits.ts'
 import type { VehicleDoor, VehicleEnd } from '../ingest/vehicle.ts'
 import type { VehicleIngest } from '../ingest/vehicle-ingest.ts'
 import type { VehicleSession } from '../ingest/vehicle-session.ts'

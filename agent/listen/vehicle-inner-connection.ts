@@ -6,7 +6,7 @@ import {
   innerRequestBytesMax,
   innerStallMs,
   innerSubscriptionsMax,
-} from '../../shared/limits.ts'
+} from '../../shared/vehicle-limits.ts'
 import { parseVehicleStream, type VehicleDoor, vehicleStream } from '../ingest/vehicle.ts'
 import type { VehicleForward } from '../play/vehicle-forward.ts'
 import { InnerReader, writeDataHead, writeHeartbeat } from '../protocol/vehicle-inner.ts'

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { innerConnectionsMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { innerConnectionsMax } from '../../shared/vehicle-limits.ts'
 import type { VehicleDoor } from '../ingest/vehicle.ts'
 import { openPort } from './open-port.ts'
 import { vehicleAllow } from './vehicle-allow.ts'

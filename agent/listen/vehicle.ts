@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { vehicleConnectionsMax, vehicleStallMs, vehicleTickMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { vehicleConnectionsMax, vehicleStallMs, vehicleTickMs } from '../../shared/vehicle-limits.ts'
 import type { VehicleDoor as Door, VehicleEnd } from '../ingest/vehicle.ts'
 import type { VehicleIngest } from '../ingest/vehicle-ingest.ts'
 import { openPort } from './open-port.ts'

@@ -1,4 +1,4 @@
-import { vehicleAssemblyBytesMax, vehicleAssemblyMs } from '../../shared/limits.ts'
+import { vehicleAssemblyBytesMax, vehicleAssemblyMs } from '../../shared/vehicle-limits.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import { type Jt1078Packet, subPackets } from './jt1078.ts'
 

@@ -1,4 +1,8 @@
-import { vehicleResyncsMax, vehicleSkippedBytesMax, vehicleSteadyPackets } from '../../shared/limits.ts'
+import {
+  vehicleResyncsMax,
+  vehicleSkippedBytesMax,
+  vehicleSteadyPackets,
+} from '../../shared/vehicle-limits.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { Jt1078Packet } from './jt1078.ts'
 import { isLikely, type Jt1078Version, jt1078Magic, measureJt1078, readJt1078 } from './jt1078-header.ts'

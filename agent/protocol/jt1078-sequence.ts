@@ -1,4 +1,4 @@
-import { vehicleSequenceJumpMax } from '../../shared/limits.ts'
+import { vehicleSequenceJumpMax } from '../../shared/vehicle-limits.ts'
 
 /** Numbering goes on over the channels of one connection on some devices. */
 export type ConnectionSequence = { last: number | undefined }

@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/error.ts'
-import { innerBodyBytesMax } from '../../shared/limits.ts'
+import { innerBodyBytesMax } from '../../shared/vehicle-limits.ts'
 import { dataTypes, type Jt1078Packet, subPackets } from './jt1078.ts'
 
 /**

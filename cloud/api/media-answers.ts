@@ -1,6 +1,6 @@
+import { mediaUrlS } from '../../shared/cloud-limits.ts'
 import { keys, parseSegmentName, segmentName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
-import { mediaUrlS } from '../../shared/limits.ts'
 import { type RecordingRows, segmentIds } from '../rows/recording.ts'
 import { findSegment, type SegmentRow } from '../rows/segment.ts'
 import { hlsPlaylist } from './playlist.ts'

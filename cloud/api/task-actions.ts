@@ -1,7 +1,7 @@
+import { mediaUrlS } from '../../shared/cloud-limits.ts'
 import { type BeatsyncVariant, beatsyncVariants } from '../../shared/contract/beatsync-api.ts'
 import type { Task } from '../../shared/contract/task.ts'
 import { AppError } from '../../shared/error.ts'
-import { mediaUrlS } from '../../shared/limits.ts'
 import { beatsyncInput } from '../jobs/beatsync/beatsync.ts'
 import { kind as beatsyncKind } from '../jobs/beatsync/run-beatsync.ts'
 import { redriveTask } from '../jobs/redrive.ts'

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { rawFileBytesMax, rawJsonBytesMax, requeueAfterMs, uploadUrlS } from '../../shared/cloud-limits.ts'
 import { keys, type SegmentId, soundFiles } from '../../shared/contract/segment.ts'
 import type {
   recordingsRequest,
@@ -10,7 +11,6 @@ import type {
   UploadTarget,
 } from '../../shared/contract/upload-api.ts'
 import { AppError } from '../../shared/error.ts'
-import { rawFileBytesMax, rawJsonBytesMax, requeueAfterMs, uploadUrlS } from '../../shared/limits.ts'
 import { rawCreatedEvent } from '../jobs/raw-event.ts'
 import type { ObjectHead } from '../ports.ts'
 import { getRecording } from '../rows/recording.ts'

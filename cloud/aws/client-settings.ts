@@ -1,4 +1,4 @@
-import { awsAttemptsMax, awsConnectMs, awsIdleMs, awsSocketsMax } from '../../shared/limits.ts'
+import { awsAttemptsMax, awsConnectMs, awsIdleMs, awsSocketsMax } from '../../shared/cloud-limits.ts'
 
 // Adaptive: full jitter between tries, and once a service says SlowDown the client sends less of its own
 // accord, as AIMD does. A body that can be sent again is a buffer: only those are handed to the SDK.

@@ -1,4 +1,4 @@
-import { storedSumsMax } from '../../shared/limits.ts'
+import { storedSumsMax } from '../../shared/cloud-limits.ts'
 
 /**
  * SHA-256 of objects that this process wrote in parts. S3 keeps none of a whole object then (only CRCs can be

@@ -1,5 +1,5 @@
+import { awsRowTriesMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { awsRowTriesMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { backoffMs } from '../../shared/node/retry.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { multipartBytes, multipartPartsMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { multipartBytes, multipartPartsMax } from '../../shared/limits.ts'
 import type { PutOptions } from '../ports.ts'
 
 /** Bytes of each part of an object but the last. */

@@ -1,6 +1,6 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3'
+import { awsReadAgainMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { awsReadAgainMax } from '../../shared/limits.ts'
 import type { ByteRange } from '../ports.ts'
 import { awsError } from './aws-error.ts'
 import type { Place } from './s3-upload.ts'

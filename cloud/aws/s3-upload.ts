@@ -9,8 +9,8 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
+import { multipartAtOnceMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { multipartAtOnceMax } from '../../shared/limits.ts'
 import type { PutOptions } from '../ports.ts'
 import { awsError, nameOf } from './aws-error.ts'
 

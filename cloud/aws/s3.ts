@@ -6,8 +6,8 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
+import { multipartBytes } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { multipartBytes } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { checkKey } from '../object-key.ts'
 import type { ByteRange, ObjectHead, ObjectStore, PutOptions } from '../ports.ts'

@@ -7,14 +7,9 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
+import { awsListPollS, awsListVisibilityS } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import {
-  awsListPollS,
-  awsListVisibilityS,
-  deadLettersListMax,
-  messageDelaySMax,
-  queueBodyBytesMax,
-} from '../../shared/limits.ts'
+import { deadLettersListMax, messageDelaySMax, queueBodyBytesMax } from '../../shared/limits.ts'
 import type { Queue, QueueName, Received } from '../ports.ts'
 import { awsError } from './aws-error.ts'
 import type { Environment } from './environment.ts'

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { pageBytesMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { pageBytesMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Catalogue, Condition, Query, Row } from '../ports.ts'
 import { checkTransaction, encodeRow } from '../row-limits.ts'

@@ -1,5 +1,5 @@
+import { uploadFieldsBytesMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { uploadFieldsBytesMax } from '../../shared/limits.ts'
 
 export type Form = { fields: ReadonlyMap<string, string>; file: AsyncIterable<Uint8Array> }
 

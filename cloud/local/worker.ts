@@ -1,6 +1,6 @@
+import { beatsyncAtOnce } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
 import {
-  beatsyncAtOnce,
   expireEveryMs,
   jobTimeoutMs,
   messageVisibilityS,

@@ -1,5 +1,5 @@
+import { agentOfflineMs } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
-import { agentOfflineMs } from '../../shared/limits.ts'
 import type { Catalogue, Row } from '../ports.ts'
 import { type AgentRow, changeAgent, getAgent } from './access.ts'
 

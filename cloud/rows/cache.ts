@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { beatsyncKeepMs, beatsyncReuseMs } from '../../shared/limits.ts'
+import { beatsyncKeepMs, beatsyncReuseMs } from '../../shared/cloud-limits.ts'
 import type { Catalogue, ObjectStore } from '../ports.ts'
 
 const file = z.object({ key: z.string(), sizeBytes: z.number().int(), sha256: z.string() })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { segmentLookupSlackMs } from '../../shared/cloud-limits.ts'
 import {
   gap,
   type Manifest,
@@ -7,7 +8,6 @@ import {
   type SegmentId,
   segmentName,
 } from '../../shared/contract/segment.ts'
-import { segmentLookupSlackMs } from '../../shared/limits.ts'
 import type { Catalogue, Row } from '../ports.ts'
 import { changeRow } from './change-row.ts'
 import { freshJob, jobState, withWorkKeys } from './job-state.ts'

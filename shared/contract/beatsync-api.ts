@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { uploadBytesMax } from '../limits.ts'
+import { uploadBytesMax } from '../cloud-limits.ts'
 import { extensionOf, soundExtensions, videoExtensions } from './beatsync-names.ts'
 import { name } from './segment.ts'
 

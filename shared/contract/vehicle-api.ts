@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { historyItemsMax } from '../limits.ts'
+import { historyItemsMax } from '../vehicle-limits.ts'
 import { timeText } from './agent-api.ts'
 import { name } from './segment.ts'
 
@@ -20,6 +20,32 @@ export const vehicleInfo = z.object({
   /** Open commands that were repeated since it is wanted. */
   repeats: count,
 })
+
+const door = z.enum(['live', 'history'])
+
+/** A channel that is connected now, by its port. */
+export const connectedChannel = z.object({
+  /** Of its stream: SIM and channel in hex, `replay-` before it for history. */
+  name,
+  sim: z.string(),
+  channel: count,
+  version: z.union([z.literal(2016), z.literal(2019)]),
+  door,
+  connectedAt: wallMs,
+  packets: count,
+  bytes: count,
+})
+export type ConnectedChannel = z.infer<typeof connectedChannel>
+
+/** A channel that may be called, connected or not. */
+export const vehicleChannel = z.object({
+  name,
+  sim: z.string(),
+  channel: count,
+  /** Ms that the vehicle's clock is ahead of UTC: it names the time of its history so. */
+  zoneMs: z.number().int(),
+})
+export type VehicleChannelInfo = z.infer<typeof vehicleChannel>
 
 export const commandFigures = z.object({
   /** Where commands go, without secrets. */
@@ -52,6 +78,10 @@ export const historyInfo = z.object({
 export type HistoryInfo = z.infer<typeof historyInfo>
 
 export const vehicles = z.object({
+  /** Ports that are configured. */
+  doors: z.array(door),
+  connected: z.array(connectedChannel),
+  /** Channels that are wanted. */
   vehicles: z.array(vehicleInfo),
   histories: z.array(historyInfo),
   /** Absent where none are configured. */
@@ -70,12 +100,15 @@ export const playHistory = z.strictObject({
   labels: z.array(z.string().max(64)).max(32).optional(),
 })
 
+export type PlayHistory = z.input<typeof playHistory>
+
 const speed = z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8), z.literal(16)])
 export const historyControl = z.discriminatedUnion('action', [
   z.strictObject({ action: z.enum(['pause', 'resume', 'keyFrames', 'stop']) }),
   z.strictObject({ action: z.enum(['fast', 'back']), speed }),
   z.strictObject({ action: z.literal('seek'), at: timeText }),
 ])
+export type HistoryControl = z.input<typeof historyControl>
 
 export const historyItem = z.object({
   from: wallMs,

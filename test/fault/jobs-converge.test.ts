@@ -3,7 +3,7 @@ import { recordingAnswer, segmentStatus } from '../../cloud/api/upload-answers.t
 import type { Deliver } from '../../cloud/local/queue.ts'
 import { getRecording } from '../../cloud/rows/recording.ts'
 import { getTask } from '../../cloud/rows/task.ts'
-import { requeueAfterMs } from '../../shared/limits.ts'
+import { requeueAfterMs } from '../../shared/cloud-limits.ts'
 import { type Fault, faultyPorts } from '../support/faulty-ports.ts'
 import { type JobsRig, openJobsRig } from '../support/jobs-rig.ts'
 import {

@@ -10,7 +10,7 @@ import {
   writeSubscription,
 } from '../../agent/protocol/vehicle-inner.ts'
 import { AppError } from '../../shared/error.ts'
-import { innerBodyBytesMax } from '../../shared/limits.ts'
+import { innerBodyBytesMax } from '../../shared/vehicle-limits.ts'
 
 const packets = fc
   .record({

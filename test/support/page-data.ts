@@ -3,6 +3,7 @@ import type { AgentItem } from '../../shared/contract/agents-api.ts'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Task } from '../../shared/contract/task.ts'
+import type { HistoryItem, VehiclesAnswer } from '../../shared/contract/vehicle-api.ts'
 
 /** What the fake server of the page's tests holds. Times are relative to `now`. */
 export type PageData = {
@@ -17,9 +18,15 @@ export type PageData = {
   archive: RecordingDetail[]
   tasks: Task[]
   tokens: TokenInfo[]
+  /** None are configured when absent. */
+  vehicles?: VehiclesAnswer
+  /** What each vehicle holds; without it no answer comes back. */
+  held?: HistoryItem[]
+  /** Streams whose source does not come. */
+  absent?: string[]
 }
 
-const stream = (name: string, part: Partial<StreamInfo> = {}): StreamInfo => ({
+export const stream = (name: string, part: Partial<StreamInfo> = {}): StreamInfo => ({
   name,
   kind: 'phone',
   state: 'live',

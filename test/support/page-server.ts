@@ -10,6 +10,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { securityHeaders, servePage } from '../../agent/listen/pages.ts'
 import { type Pages, readPages } from '../../shared/node/read-pages.ts'
 import { finished, openRecording, type PageData } from './page-data.ts'
+import { answerVehicles } from './page-vehicles.ts'
 
 /**
  * A server for the page alone: the built page under the agent's own security headers, an API that answers from
@@ -42,7 +43,8 @@ export async function startPageServer(options: {
   const sockets = new WebSocketServer({ server })
   sockets.on('connection', (socket, request) => {
     state.asked.push(`WS ${request.url}`)
-    if (media) sendLive(socket, media.mp4)
+    if (state.data.absent?.includes(streamOf(request.url))) socket.close(1013, 'no-source')
+    else if (media) sendLive(socket, media.mp4)
     else socket.close()
   })
   server.listen(0, '127.0.0.1')
@@ -62,6 +64,8 @@ export async function startPageServer(options: {
     },
   }
 }
+
+const streamOf = (path = '') => /\/live\/(.+)\.flv/.exec(path)?.[1] ?? ''
 
 /** Twelve seconds of a test picture with a running clock: enough to see that it moves. */
 async function makeMedia(directory: string): Promise<Media> {
@@ -181,7 +185,7 @@ async function answerMedia(
   return true
 }
 
-type Answer = { status: number; body: unknown }
+export type Answer = { status: number; body: unknown }
 
 const ok = (body: unknown): Answer => ({ status: 200, body })
 const refuse = (status: number, message: string, messageZh: string): Answer => ({
@@ -194,6 +198,7 @@ function route(state: State, method: string, url: URL, body: Record<string, unkn
   const { data } = state
   const path = url.pathname
   const id = decodeURIComponent(path.split('/')[4] ?? '')
+  if (path.startsWith('/agent/v1/vehicles')) return answerVehicles(data, method, path, body)
   switch (
     `${method} ${path.replace(/(recordings|phones|tokens|tasks|shares)\/(?!start|stop)[^/]+/, '$1/{id}')}`
   ) {

@@ -1,3 +1,4 @@
+import { agentOfflineMs, agentStateBytesMax } from '../../../shared/cloud-limits.ts'
 import {
   type AgentItem,
   agentPath,
@@ -13,7 +14,6 @@ import {
 import { empty } from '../../../shared/contract/api.ts'
 import { type Heartbeat, heartbeatRequest, heartbeatResponse } from '../../../shared/contract/upload-api.ts'
 import { AppError } from '../../../shared/error.ts'
-import { agentOfflineMs, agentStateBytesMax } from '../../../shared/limits.ts'
 import { type AgentRow, listAgents } from '../../rows/access.ts'
 import { holdLease, type Machine } from '../../rows/agent-lease.ts'
 import { createCode, enrol, findAgent, revokeAgent, setWanted } from '../agent-actions.ts'

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { listScanMax } from '../../../shared/cloud-limits.ts'
 import {
   auditPage,
   cursorQuery,
@@ -13,7 +14,7 @@ import {
 } from '../../../shared/contract/api.ts'
 import { keys } from '../../../shared/contract/segment.ts'
 import { AppError } from '../../../shared/error.ts'
-import { deleteGraceMs, listScanMax } from '../../../shared/limits.ts'
+import { deleteGraceMs } from '../../../shared/limits.ts'
 import { putJson } from '../../jobs/put-json.ts'
 import { addAudit, addView, listAudit } from '../../rows/access.ts'
 import { work, workKey } from '../../rows/keys.ts'

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import { shareDefaultS, shareMaxS } from '../../../shared/cloud-limits.ts'
 import {
   downloadQuery,
   empty,
@@ -12,7 +13,6 @@ import {
   streamQuery,
 } from '../../../shared/contract/api.ts'
 import { AppError } from '../../../shared/error.ts'
-import { shareDefaultS, shareMaxS } from '../../../shared/limits.ts'
 import { addShare, findShare, listShares, revokeShare, type ShareRow } from '../../rows/access.ts'
 import type { RecordingRows } from '../../rows/recording.ts'
 import { type Caller, mayOperate } from '../caller.ts'

@@ -1,5 +1,5 @@
+import { lambdaShutdownMs } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
-import { lambdaShutdownMs } from '../../../shared/limits.ts'
 
 /** Aborted a little before Lambda ends the process: time for FFmpeg to die and for the row to be given back. */
 export function remainingTime(context: {

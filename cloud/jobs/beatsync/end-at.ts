@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
+import { beatsyncMoovBytesMax } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
-import { beatsyncMoovBytesMax } from '../../../shared/limits.ts'
 
 /**
  * Ends an MP4 at a time: a copy of pictures ends where the last one in the order of decoding does, up to a third of a

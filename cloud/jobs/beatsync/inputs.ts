@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open, statfs } from 'node:fs/promises'
+import { beatsyncDiskBytes, uploadBytesMax } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
-import { beatsyncDiskBytes, uploadBytesMax } from '../../../shared/limits.ts'
 import type { ObjectStore } from '../../ports.ts'
 import { JobError } from '../reason.ts'
 

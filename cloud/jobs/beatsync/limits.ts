@@ -1,5 +1,5 @@
+import { beatsyncHardMs, beatsyncSoftMs } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
-import { beatsyncHardMs, beatsyncSoftMs } from '../../../shared/limits.ts'
 
 /**
  * Runs work that is told to stop after the soft limit, and given up at the hard one, whether it obeys or not.

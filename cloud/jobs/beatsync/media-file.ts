@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises'
-import type { AppError } from '../../../shared/error.ts'
 import {
   beatsyncDurationMsMax,
   beatsyncPacketsBytesMax,
   beatsyncPixelsMax,
   beatsyncReadTimeoutMs,
-} from '../../../shared/limits.ts'
+} from '../../../shared/cloud-limits.ts'
+import type { AppError } from '../../../shared/error.ts'
 import { runFfmpeg } from '../../../shared/node/ffmpeg.ts'
 import { JobError } from '../reason.ts'
 import { alignRate } from './align.ts'

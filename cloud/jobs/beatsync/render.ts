@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
+import { beatsyncResultBytesMax, beatsyncSoftMs } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
-import { beatsyncResultBytesMax, beatsyncSoftMs } from '../../../shared/limits.ts'
 import { runFfmpeg } from '../../../shared/node/ffmpeg.ts'
 import { JobError } from '../reason.ts'
 import type { Alignment } from './align.ts'

@@ -1,5 +1,5 @@
+import { beatsyncPerUser, beatsyncWaitS } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
-import { beatsyncPerUser, beatsyncWaitS } from '../../../shared/limits.ts'
 import { getTask, type TaskRow, taskKey } from '../../rows/task.ts'
 import { leaveLine, leaveSeat, readLine, takeSeat } from '../../rows/task-line.ts'
 import type { JobPorts } from '../job-ports.ts'

@@ -16,7 +16,8 @@ const info = {
   state: 'waiting' as const,
 }
 const vehicles: VehicleCommands = {
-  list: () => ({ vehicles: [], histories: [info] }),
+  list: () => ({ doors: ['live'], connected: [], vehicles: [], histories: [info] }),
+  about: (name) => ({ name, sim: name.slice(0, 12), channel: 3, zoneMs: 8 * 3_600_000 }),
   history: {
     get: () => info,
     query: async (...words) => {
@@ -78,6 +79,13 @@ test('plays a range, in any way of writing a time', async () => {
       },
     ],
   ])
+})
+
+test('a channel that may be called has the time zone of its vehicle', async () => {
+  const answer = await ask('/agent/v1/vehicles/06495940943803', undefined, 'viewer')
+  expect(await answer.json()).toEqual({
+    ...{ name: '06495940943803', sim: '064959409438', channel: 3, zoneMs: 28_800_000 },
+  })
 })
 
 test.each([
@@ -152,10 +160,10 @@ test('who may, and what the document says', async () => {
     kind: 'PermissionDenied',
   })
   expect(await (await ask('/agent/v1/vehicles', undefined, 'viewer')).json()).toEqual({
-    vehicles: [],
+    ...{ doors: ['live'], connected: [], vehicles: [] },
     histories: [info],
   })
   expect((await ask(base, undefined, 'viewer')).status).toBe(200)
   const document = (await (await ask('/openapi.json')).json()) as { paths: Record<string, unknown> }
-  expect(Object.keys(document.paths).filter((path) => path.includes('vehicles'))).toHaveLength(5)
+  expect(Object.keys(document.paths).filter((path) => path.includes('vehicles'))).toHaveLength(6)
 })

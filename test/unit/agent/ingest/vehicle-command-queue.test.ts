@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type CommandEvent, CommandQueue } from '../../../../agent/ingest/vehicle-command-queue.ts'
 import { AppError } from '../../../../shared/error.ts'
-import { commandExpiryMs, commandQueueMax } from '../../../../shared/limits.ts'
+import { commandExpiryMs, commandQueueMax } from '../../../../shared/vehicle-limits.ts'
 import { ManualClock, settle } from '../../../support/manual-clock.ts'
 
 const command = (n: number) => ({ channel: 'a', id: '9101' as const, json: String(n) })

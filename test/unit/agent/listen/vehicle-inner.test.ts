@@ -4,8 +4,8 @@ import { closeHistory, closeLive, openLive } from '../../../../agent/ingest/vehi
 import { openVehicleInner } from '../../../../agent/listen/vehicle-inner.ts'
 import { createVehicleForward } from '../../../../agent/play/vehicle-forward.ts'
 import type { Jt1078Packet } from '../../../../agent/protocol/jt1078.ts'
-import { innerLagBytesMax } from '../../../../shared/limits.ts'
 import { type Clock, systemClock } from '../../../../shared/node/clock.ts'
+import { innerLagBytesMax } from '../../../../shared/vehicle-limits.ts'
 import { FakeVehicles } from '../../../support/fake-vehicles.ts'
 import { InnerClient } from '../../../support/inner-client.ts'
 

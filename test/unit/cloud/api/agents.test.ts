@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { enrolCodeMs } from '../../../../shared/cloud-limits.ts'
 import type { AgentItem } from '../../../../shared/contract/agents-api.ts'
-import { enrolCodeMs } from '../../../../shared/limits.ts'
 import { type ApiRig, openApiRig } from '../../../support/api-rig.ts'
 
 let rig: ApiRig

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { partBytes, partsOf } from '../../../../cloud/aws/s3-parts.ts'
-import { multipartBytes } from '../../../../shared/limits.ts'
+import { multipartBytes } from '../../../../shared/cloud-limits.ts'
 
 const contentType = 'video/mp4'
 async function sizes(chunks: number[], sizeBytes: number): Promise<number[]> {

@@ -1,0 +1,70 @@
+/** The bounds of vehicles (JT/T 1078, their commands and subscribers), each with its reason. */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+// --- Vehicles (JT/T 1078)
+export const vehicleAllowMax = 10_000 // SIMs of a fleet; each is compared with one that connects.
+export const vehicleResyncsMax = 16 // A connection that lost its framing so often is closed (RELIABILITY.md C6) …
+export const vehicleSteadyPackets = 100 // … but so many good packets after a loss make it forgotten.
+export const vehicleSkippedBytesMax = 256 * KiB // Looked through for the next packet: four of the largest.
+export const vehicleSequenceJumpMax = 3000 // A larger step is another numbering: 45 s of 0.5 Mb/s.
+export const vehicleAssemblyBytesMax = 2 * MiB // RELIABILITY.md C15: of a picture in parts; a key frame of 1080p is 300 kB.
+export const vehiclePictureMs = 20 // A picture that its device says is complete waits this long for a slice that it forgot.
+export const vehicleSoundBytesMax = 16 * KiB // Two seconds of G.711; the largest AAC frame has 8 KiB.
+export const vehicleAssemblyMs = 3000 // RELIABILITY.md C15: without another part the picture is given up, and kept as damaged.
+export const vehicleChannelsMax = 64 // Of one connection: the standard knows 37.
+export const vehicleHeldBytesMax = 8 * MiB // Unfinished pictures of a connection, all channels: four of the largest.
+export const vehicleConnectionsMax = 2000 // A fleet of 1000 streams, and reconnects that overlap.
+export const vehicleSetupMs = 10_000 // RELIABILITY.md C5: from accept to the first packet.
+export const vehicleSilenceMs = 30_000 // A vehicle that sends nothing for so long has lost its network …
+export const vehicleReplaySilenceMs = 600_000 // … but history may be paused by who watches it.
+export const vehicleAliveMs = 3000 // Heard within it, a channel is not given to another address (RELIABILITY.md C15).
+export const vehicleIgnoreMs = 10_000 // What a vehicle still sends of a channel after it was told to stop.
+export const vehiclePublishRetryMs = 1000 // A channel that the hub refused asks again so often.
+export const vehicleSettleMs = 100 // A first packet is read without the one behind it after this silence.
+export const vehicleStallMs = 500 // A tick that is this late says that our process stood still, not the vehicles.
+export const vehicleTickMs = 20 // How late a picture may be found complete.
+export const vehicleBytesPerSecondMax = 32 * MiB // History at 16 times 8 Mb/s, twice: more is a flood.
+export const vehicleDataBytesMax = 4 * KiB // Transparent data that hooks are told: positions and alarms are below 1 KiB.
+export const vehicleDataPerSecond = 10 // Of one channel: hooks wait in a queue of 1000.
+export const vehicleLostMax = 10_000 // Channels of which it is remembered when they were cut off: a fleet of 2500.
+
+// --- Vehicles: what is asked of them, and those who are given their packets
+export const vehicleLingerMs = 10_000 // As sourceLingerMs: who reloads a page finds the vehicle still sending, and no command is spent.
+export const vehicleRepeatMs = 30_000 // A vehicle dials in within 10 s; one in a tunnel is called again …
+export const vehicleRepeatMsMax = 300_000 // … ever less often: each call is a message over somebody's mobile network.
+export const vehicleHangUpMs = 5000 // After it was told to close: then its connection is cut, so that it spends no more traffic.
+export const vehicleWaitMs = 20_000 // Who watches waits so long for a first picture: a modem that wakes takes 10 s, a key frame 10 s more.
+export const vehicleCallsMax = 1000 // Wanted at once: as many as there may be streams.
+export const commandQueueMax = 2000 // Commands of 200 bytes that wait: one open and one close for each of a thousand channels.
+export const commandExpiryMs = 300_000 // What is older is not meant any more: an open is repeated within it while it is wanted.
+export const commandTimeoutMs = 5000 // One attempt: Redis answers in a millisecond, a hook in a second.
+export const commandBackoffBaseMs = 200 // Full jitter between 0 and this at the first failure: somebody waits for a picture.
+export const commandBackoffMaxMs = 5000 // Redis that is back is found within it.
+export const commandCloseMs = 2000 // A stop of the agent waits this long for the last commands.
+export const innerConnectionsMax = 500 // Of one port: desktop clients of an office.
+export const innerSubscriptionsMax = 2000 // Of one connection: two channels of a thousand vehicles.
+export const innerBodyBytesMax = 64 * 1024 + 64 // A packet of JT/T 1078 at its longest, with its header.
+export const innerRequestBytesMax = 64 // A subscription has 14; the longest SIM 22.
+export const innerLagBytesMax = 2 * MiB // Held by Node for one subscriber, as viewerLagBytesMax: then whole GOPs are dropped.
+export const innerStallMs = 10_000 // As viewerStallMs: one that takes no byte for so long is cut off.
+export const innerHeartbeatMs = 15_000 // Routers forget a connection that says nothing; a subscriber sees that we are there.
+export const srsBodyBytesMax = 16 * KiB // A hook's body is 600 bytes.
+export const srsConnectionsMax = 200 // SRS opens one for each viewer that comes or leaves.
+export const srsRequestMs = 5000 // SRS gives up after 30 s; it is on the same machine.
+export const srsClientsMax = 5000 // Viewers of SRS that are counted at once, as viewersMax.
+export const srsEarlyStopMs = 10_000 // An on_stop that overtook its on_play is remembered so long.
+export const srsNoticeMs = 30_000 // `web_on_play` wants a channel until its viewer comes, or this long.
+export const srsPollMs = 10_000 // How often SRS is asked who watches: a missing on_stop costs no more than two of them.
+export const srsPageMax = 1000 // Clients in one answer of SRS's API: 500 kB.
+export const historyRangeMsMax = 24 * 3_600_000 // Vehicles keep files of minutes; a day in real time is a day of mobile traffic.
+export const historyAnswerMs = 30_000 // A platform asks a vehicle for its list and passes the answer back in 1 to 10 s.
+export const historyItemsMax = 2000 // A week of one channel in files of five minutes.
+export const historyListsMax = 500 // Kept, one for each channel that was asked for, the oldest forgotten first.
+export const historyComeMs = 60_000 // A vehicle that did not come for its history within it (asked twice) does not come.
+export const historyLostMs = 5000 // A vehicle that went away in the middle is asked again from where it was, after so long …
+export const historyRetriesMax = 3 // … and so often.
+export const historyIdleMs = 30_000 // Nobody watches it and it is not recorded: it is ended.
+export const historySlackMs = 3000 // A range has come to its end when no more than a GOP and a rounded second are missing.
+export const historyBoundMs = 10_000 // Commands name whole seconds and a vehicle begins at a key frame: ten seconds is their longest interval.

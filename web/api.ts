@@ -15,6 +15,14 @@ import type { RecordingDetail, RecordingItem } from '../shared/contract/api.ts'
 import type { TaskRequest, UploadCreated, UploadRequest } from '../shared/contract/beatsync-api.ts'
 import type { Recording } from '../shared/contract/recording.ts'
 import type { Task } from '../shared/contract/task.ts'
+import type {
+  HistoryControl,
+  HistoryInfo,
+  HistoryItem,
+  PlayHistory,
+  VehicleChannelInfo,
+  VehiclesAnswer,
+} from '../shared/contract/vehicle-api.ts'
 import { call, pathOf } from './http.ts'
 
 /** Everything that the page asks of the agent (`/agent/v1`) and of the cloud (`/v1`). Throws `ApiError`. */
@@ -41,6 +49,7 @@ export type Share = { id: string; url: string; expiresAt: number }
 export type NewToken = { name: string; role: Role; stream?: string }
 
 const part = encodeURIComponent
+const historyOf = (vehicle: string) => `/agent/v1/vehicles/${part(vehicle)}/history`
 
 export const agent = {
   streams: async (signal: AbortSignal) =>
@@ -65,6 +74,15 @@ export const agent = {
     (await call<{ tokens: TokenInfo[] }>('GET', '/agent/v1/tokens', undefined, signal)).tokens,
   createToken: (request: NewToken) =>
     call<TokenInfo & { token: string }>('POST', '/agent/v1/tokens', request),
+  vehicles: (signal: AbortSignal) => call<VehiclesAnswer>('GET', '/agent/v1/vehicles', undefined, signal),
+  vehicle: (name: string, signal: AbortSignal) =>
+    call<VehicleChannelInfo>('GET', `/agent/v1/vehicles/${part(name)}`, undefined, signal),
+  queryHistory: async (vehicle: string, range: { from: number; to: number }, signal: AbortSignal) =>
+    (await call<{ items: HistoryItem[] }>('POST', `${historyOf(vehicle)}/query`, range, signal)).items,
+  playHistory: (vehicle: string, request: PlayHistory) =>
+    call<HistoryInfo>('POST', historyOf(vehicle), request),
+  controlHistory: (vehicle: string, control: HistoryControl) =>
+    call<HistoryInfo>('POST', `${historyOf(vehicle)}/control`, control),
   revokeToken: (id: string) => call<unknown>('DELETE', `/agent/v1/tokens/${part(id)}`),
 }
 

@@ -13,6 +13,8 @@ import { Tasks } from './tasks/tasks.tsx'
 import { text } from './text/text.ts'
 import { ConfirmDialog } from './ui/confirm.tsx'
 import { Notices } from './ui/notice.tsx'
+import { ChannelPage } from './vehicles/channel-page.tsx'
+import { Vehicles } from './vehicles/vehicles.tsx'
 
 /** The whole page: the sign-in form, or the sections with their navigation. */
 export function App(): JSX.Element {
@@ -40,6 +42,7 @@ function focusContent(): void {
 function Current(): JSX.Element {
   const { section, item } = route.value
   if (section === 'phones') return <Phones />
+  if (section === 'vehicles') return item ? <ChannelPage key={item} name={item} /> : <Vehicles />
   if (section === 'archive') return item ? <RecordingPage key={item} id={item} /> : <Archive />
   if (section === 'beatsync') return <Beatsync />
   if (section === 'tasks') return <Tasks />

@@ -1,5 +1,6 @@
 import { computed } from '@preact/signals'
 import type { Recording } from '../shared/contract/recording.ts'
+import type { VehiclesAnswer } from '../shared/contract/vehicle-api.ts'
 import { agent, cloud } from './api.ts'
 import { createResource } from './poll.ts'
 
@@ -9,6 +10,8 @@ export const recordings = createResource(findRecordings)
 export const phones = createResource(agent.phones)
 export const stats = createResource(agent.stats)
 export const health = createResource(cloud.health)
+/** Asked once where no vehicle can ever come: ports and commands are those of the agent's start. */
+export const vehicles = createResource(agent.vehicles, (answer) => !hasVehicles(answer))
 
 const newest = 20 // The open ones are nearly always among these, and each may list a thousand segments.
 const farthest = 500
@@ -35,6 +38,15 @@ export const openRecordings = computed(() =>
     .filter(({ state }) => state !== 'closed')
     .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)),
 )
+
+export function hasVehicles({ doors, commands, connected }: VehiclesAnswer): boolean {
+  return doors.length > 0 || commands !== undefined || connected.length > 0
+}
+
+export const vehiclesHere = computed(() => {
+  const answer = vehicles.value.value
+  return answer !== undefined && hasVehicles(answer)
+})
 
 /** False when this page is served by a cloud alone: there is no agent to show live pictures of. */
 export const agentHere = computed(() => streams.error.value?.status !== 404)

@@ -1,6 +1,16 @@
 import type { JSX } from 'preact'
 import { formatBytes } from './format.ts'
-import { agentHere, openRecordings, phones, recordings, session, stats, streams } from './model.ts'
+import {
+  agentHere,
+  openRecordings,
+  phones,
+  recordings,
+  session,
+  stats,
+  streams,
+  vehicles,
+  vehiclesHere,
+} from './model.ts'
 import { useResources } from './poll.ts'
 import { nextTheme, theme } from './preferences.ts'
 import { hrefOf, route, type Section, sections } from './route.ts'
@@ -11,8 +21,8 @@ import { Bar } from './ui/parts.tsx'
 const agentSections: readonly Section[] = ['live', 'phones']
 
 export function Navigation(): JSX.Element {
-  useResources(session, streams, recordings, phones, stats)
-  const shown = sections.filter((name) => agentHere.value || !agentSections.includes(name))
+  useResources(session, streams, recordings, phones, stats, vehicles)
+  const shown = sections.filter((name) => isShown(name))
   return (
     <header class="rail">
       <a class="brand" href={hrefOf('live')}>
@@ -30,6 +40,11 @@ export function Navigation(): JSX.Element {
       </div>
     </header>
   )
+}
+
+function isShown(section: Section): boolean {
+  if (section === 'vehicles') return vehiclesHere.value
+  return agentHere.value || !agentSections.includes(section)
 }
 
 function NavigationLink({ section }: { section: Section }): JSX.Element {

@@ -1,9 +1,20 @@
 import type MpegtsModule from 'mpegts.js'
 import { links } from '../api.ts'
+import { flvLoader } from './flv-loader.ts'
 import { retryPauseMs } from './retry-pause.ts'
 
-/** What a tile shows over its picture. `retrying` holds when the next try comes, in ms from now. */
-export type LiveState = { is: 'connecting' | 'playing' } | { is: 'retrying'; inMs: number }
+/** What a tile shows over its picture. `retrying` holds when the next try comes, in ms from now; `over` the server's word why. */
+export type LiveState =
+  | { is: 'connecting' | 'playing' }
+  | { is: 'retrying'; inMs: number }
+  | { is: 'over'; reason: string }
+
+export type LiveOptions = {
+  /** Whether to try again after an end for which the server gave this word; always, if absent. */
+  goesOn?: (reason: string) => boolean
+  /** What comes may be faster or slower than time: whoever falls behind jumps, and the rate is the caller's. */
+  ownRate?: boolean
+}
 
 const watchEveryMs = 1000
 const steadyAfterMs = 10_000 // Played for this long: the next loss begins with the short pause again.
@@ -29,21 +40,35 @@ function loadLibrary(): Promise<Library> {
 
 /**
  * Plays `/live/{name}.flv` over WebSocket until the returned function is called: reconnects with growing
- * pauses after an error, an end, or a picture that stands still.
+ * pauses after an error, an end, or a picture that stands still. When it does not go on, the last picture stays.
  */
-export function playLive(video: HTMLVideoElement, name: string, on: (state: LiveState) => void): () => void {
+export function playLive(
+  video: HTMLVideoElement,
+  name: string,
+  on: (state: LiveState) => void,
+  { goesOn = () => true, ownRate = false }: LiveOptions = {},
+): () => void {
   let stopped = false
   let failures = 0
   let player: Player | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
+  let reason = ''
+  let ended = new AbortController()
 
   const close = (): void => {
     clearTimeout(timer)
+    ended.abort()
+    ended = new AbortController()
     player?.destroy()
     player = undefined
   }
   const fail = (): void => {
     if (stopped) return
+    if (!goesOn(reason)) {
+      clearTimeout(timer)
+      on({ is: 'over', reason })
+      return
+    }
     close()
     failures += 1
     const inMs = retryPauseMs(failures, Math.random())
@@ -62,10 +87,15 @@ export function playLive(video: HTMLVideoElement, name: string, on: (state: Live
   }
   const open = async (): Promise<void> => {
     on({ is: 'connecting' })
+    reason = ''
+    const onClosed = (word: string): void => {
+      reason = word
+    }
     try {
       const mpegts = await loadLibrary()
       if (stopped) return
-      player = createPlayer(mpegts, video, name, fail)
+      video.addEventListener('playing', () => on({ is: 'playing' }), { once: true, signal: ended.signal })
+      player = createPlayer(mpegts, video, { name, ownRate, fail, onClosed })
       video.muted ||= failures === 0 // Browsers start a picture by themselves only without sound.
       Promise.resolve(player.play()).catch(() => {}) // Refused autoplay: the watch below sees a paused video.
       watch(video.currentTime, 0, 0)
@@ -80,7 +110,13 @@ export function playLive(video: HTMLVideoElement, name: string, on: (state: Live
   }
 }
 
-function createPlayer(mpegts: Library, video: HTMLVideoElement, name: string, fail: () => void): Player {
+type Source = { name: string; ownRate: boolean; fail: () => void; onClosed: (reason: string) => void }
+
+function createPlayer(
+  mpegts: Library,
+  video: HTMLVideoElement,
+  { name, ownRate, fail, onClosed }: Source,
+): Player {
   const player = mpegts.createPlayer(
     { type: 'flv', isLive: true, url: links.live(name) },
     {
@@ -88,7 +124,10 @@ function createPlayer(mpegts: Library, video: HTMLVideoElement, name: string, fa
       enableStashBuffer: false,
       lazyLoad: false,
       deferLoadAfterSourceOpen: false,
-      liveSync: true,
+      customLoader: flvLoader(mpegts, onClosed),
+      liveBufferLatencyChasing: ownRate,
+      liveBufferLatencyMaxLatency: 3,
+      liveSync: !ownRate,
       liveSyncMaxLatency: 1.5,
       liveSyncTargetLatency: 0.6,
       autoCleanupSourceBuffer: true,

@@ -1,7 +1,6 @@
 import type { GapCause } from '../../shared/media/access-unit.ts'
-
-const plural = (n: number, one: string, many: string): string =>
-  `${n.toLocaleString('en')} ${n === 1 ? one : many}`
+import { plural } from './plural.ts'
+import { vehiclesEn } from './vehicles-en.ts'
 
 const causes: Record<GapCause, string> = {
   crash: 'the recorder was interrupted',
@@ -25,6 +24,7 @@ export const en = {
   sections: {
     live: 'Live',
     phones: 'Phones',
+    vehicles: 'Vehicles',
     archive: 'Archive',
     beatsync: 'BeatSync',
     tasks: 'Tasks',
@@ -171,6 +171,7 @@ export const en = {
     qr: (address: string) => `QR code of ${address}`,
     otherAddresses: 'This computer has more than one address. If one does not answer, try the next:',
   },
+  vehicles: vehiclesEn,
   archive: {
     search: 'Search titles',
     stream: 'Camera',

@@ -1,5 +1,6 @@
 import type { GapCause } from '../../shared/media/access-unit.ts'
 import type { Texts } from './en.ts'
+import { vehiclesZh } from './vehicles-zh.ts'
 
 const causes: Record<GapCause, string> = {
   crash: '录制程序中断',
@@ -23,6 +24,7 @@ export const zh: Texts = {
   sections: {
     live: '实时',
     phones: '手机',
+    vehicles: '车辆',
     archive: '存档',
     beatsync: '音乐对齐',
     tasks: '任务',
@@ -168,6 +170,7 @@ export const zh: Texts = {
     qr: (address) => `${address} 的二维码`,
     otherAddresses: '本机有多个地址。如果一个没有响应，请尝试下一个：',
   },
+  vehicles: vehiclesZh,
   archive: {
     search: '搜索标题',
     stream: '摄像头',

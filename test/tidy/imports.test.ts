@@ -43,7 +43,7 @@ test('nothing that runs imports the infrastructure, which knows only names and s
       (path) => path.startsWith('infra/'),
     ),
   ).toEqual([])
-  const known = /^(infra\/|cloud\/ports\.ts$|shared\/limits\.ts$)/
+  const known = /^(infra\/|cloud\/ports\.ts$|shared\/(cloud-)?limits\.ts$)/
   expect(offending(within('infra'), (path, own) => own && !known.test(path))).toEqual([])
 })
 

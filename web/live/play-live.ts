@@ -19,6 +19,7 @@ export type LiveOptions = {
 const watchEveryMs = 1000
 const steadyAfterMs = 10_000 // Played for this long: the next loss begins with the short pause again.
 const stalledAfterMs = 8000 // Longer than any key frame distance that still feels live.
+const absentAfterMs = 35_000 // The server holds who waits for a source for 20 s, and for its key frame, and then says why none came.
 
 type Library = typeof MpegtsModule.default
 type Player = MpegtsModule.default.Player
@@ -82,7 +83,8 @@ export function playLive(
     const still = moves || video.paused ? 0 : stillMs + watchEveryMs
     if (moves) on({ is: 'playing' })
     if (moved >= steadyAfterMs) failures = 0
-    if (still >= stalledAfterMs) fail()
+    const hasPicture = video.readyState > 0
+    if (still >= (hasPicture ? stalledAfterMs : absentAfterMs)) fail()
     else timer = setTimeout(() => watch(time, moved, still), watchEveryMs)
   }
   const open = async (): Promise<void> => {

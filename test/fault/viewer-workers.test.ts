@@ -84,7 +84,7 @@ test('a killed worker takes only its own viewers with it, and another takes its 
   expect(doors.hub.stream('cam')?.viewers ?? 0).toBe(0)
 })
 
-test('one that stands still is ended when too much waits for it; the others miss nothing', async () => {
+test('one that stands still is ended when too much waits for it; the others go on', async () => {
   publisher.push(fakeUnit({ ms: 0, key: true }))
   const watchers = [await watch(), await watch()]
   process.kill(doors.workers.pids[0] ?? 0, 'SIGSTOP')
@@ -94,7 +94,7 @@ test('one that stands still is ended when too much waits for it; the others miss
   }
   await until(() => doors.play.figures.ended.worker === 1)
   await until(() => doors.workers.pids.length === 2)
-  await until(() => watchers.some(({ stamps }) => stamps.length === 101))
+  await until(() => watchers.some(({ stamps }) => stamps.at(-1) === 4000))
 })
 
 test('one that stands still while little is sent is ended when it is silent', async () => {

@@ -55,8 +55,11 @@ export type ObjectStore = {
     headers: Record<string, string>
     expiresAt: number
   }>
-  /** The same for a form of a page: `fields` first, then `file`. Absent where the store has no forms. */
-  presignPost?(options: UploadOptions): Promise<{
+  /**
+   * The same for a form of a page: `fields` first, then `file`. S3's forms know no If-None-Match: a key that nobody
+   * can guess, and that nobody else writes.
+   */
+  presignPost(options: UploadOptions): Promise<{
     url: string
     fields: Record<string, string>
     expiresAt: number

@@ -75,12 +75,12 @@ function expiryOf(expiresS: number, nowMs: number): number {
   return (Math.floor(nowMs / 1000) + expiresS) * 1000
 }
 
-function checkExpiry(expiresS: number, expiresSMax: number): void {
+export function checkExpiry(expiresS: number, expiresSMax: number): void {
   if (!(expiresS > 0 && expiresS <= expiresSMax)) {
     throw new AppError('InvalidArgument', `A signed address lives between 1 and ${expiresSMax} seconds.`)
   }
 }
 
-function rethrow(cause: unknown): never {
+export function rethrow(cause: unknown): never {
   throw awsError(cause, 'The object store')
 }

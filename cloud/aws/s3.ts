@@ -15,6 +15,7 @@ import { attemptsOf, awsError } from './aws-error.ts'
 import { KnownSums } from './known-sums.ts'
 import { partsOf } from './s3-parts.ts'
 import { presignGet, presignPut } from './s3-presign.ts'
+import { presignPost } from './s3-presign-post.ts'
 import { readObject } from './s3-read.ts'
 import { uploadParts } from './s3-upload.ts'
 
@@ -87,6 +88,10 @@ export class S3Store implements ObjectStore {
 
   async presignPut(request: Parameters<ObjectStore['presignPut']>[0]) {
     return await presignPut(this.#client, this.#bucket, request, this.#clock.nowMs())
+  }
+
+  async presignPost(request: Parameters<ObjectStore['presignPost']>[0]) {
+    return await presignPost(this.#client, this.#bucket, request, this.#clock.nowMs())
   }
 
   async presignGet(request: Parameters<ObjectStore['presignGet']>[0]): Promise<string> {

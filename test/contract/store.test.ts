@@ -196,6 +196,51 @@ describe.each(implementations)('object store, $name', ({ open }) => {
       expect((await put(url, body)).status).toBe(403)
     })
 
+    const formOf = (fields: Record<string, string>, file: Uint8Array<ArrayBuffer>) => {
+      const form = new FormData()
+      for (const [name, value] of Object.entries(fields)) form.append(name, value)
+      form.append('file', new Blob([file]), 'any name.mp4')
+      return { method: 'POST', body: form }
+    }
+
+    test.each([true, false])(
+      'of a form store exactly the file they were made for (sum: %s)',
+      async (summed) => {
+        await using it = await open()
+        const { sha256, ...unsummed } = { ...request, key: 'uploads/up-1.mp4' }
+        const { url, fields, expiresAt } = await it.store.presignPost(
+          summed ? { ...unsummed, sha256 } : unsummed,
+        )
+        expect(expiresAt).toBeGreaterThan(0)
+        const answer = await it.fetch(url, formOf(fields, body))
+        expect([answer.status, await answer.text()]).toEqual([204, ''])
+        expect(await it.store.head('uploads/up-1.mp4')).toMatchObject({ sizeBytes: 10, sha256 })
+      },
+    )
+
+    test('of a form refuse another file, key, type and signature, and a time past', async () => {
+      await using it = await open()
+      const { url, fields } = await it.store.presignPost({ ...request, key: 'uploads/up-1.mp4' })
+      const status = async (changed: Record<string, string>, file: Uint8Array<ArrayBuffer> = body) =>
+        (await it.fetch(url, formOf({ ...fields, ...changed }, file))).status
+      const typeField = Object.keys(fields).find((name) => /^content-type$/i.test(name)) ?? ''
+      const signature = Object.keys(fields).find((name) => name.endsWith('-signature')) ?? ''
+      expect(await status({}, bytes('9876543210'))).toBe(400)
+      expect(await status({}, body.subarray(1))).toBe(400)
+      expect(await status({}, bytes('0123456789a'))).toBe(400)
+      expect(await status({ key: 'uploads/up-2.mp4' })).toBe(403)
+      expect(await status({ [typeField]: 'text/html' })).toBe(403)
+      expect(await status({ [signature]: '0'.repeat(64) })).toBe(403)
+      expect(await status({ policy: Buffer.from('{}').toString('base64') })).toBe(403)
+      expect((await it.store.list('uploads/')).keys).toEqual([])
+      await expect(it.store.presignPost({ ...request, expiresS: 901 })).rejects.toMatchObject({
+        kind: 'InvalidArgument',
+      })
+      if (!it.pass) return
+      it.pass(901_000)
+      expect(await status({})).toBe(403)
+    })
+
     test('read one key, in ranges, under a safe name, for a while', async () => {
       await using it = await open()
       await it.store.put('media/m.mp4', body, sized(body))

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse, request as sen
 import type { AddressInfo } from 'node:net'
 import { type Account, authenticate } from './authenticate.ts'
 import { checkSums } from './checksums.ts'
+import { checkForm, readForm } from './form.ts'
 import { eventMessage, matches, parseNotifications, type Rule } from './notifications.ts'
 import { Refusal } from './refusal.ts'
 import { Uploads } from './uploads.ts'
@@ -109,6 +110,9 @@ class Judge {
 
   async #answer(work: Work): Promise<Answer> {
     const { account, nowMs } = this.#options
+    const type = work.headers.get('content-type') ?? ''
+    if (work.method === 'POST' && work.key === '' && type.startsWith('multipart/form-data'))
+      return await this.#postForm(work, type)
     authenticate(work, work.body, account, nowMs())
     const { method, query } = work
     const id = query.get('uploadId')
@@ -126,6 +130,19 @@ class Judge {
   async #putObject(work: Work): Promise<Answer> {
     const sums = checkSums(work.headers, work.body)
     return await this.#create(work, 's3:ObjectCreated:Put', sums)
+  }
+
+  /** To the emulator it goes as a PUT: what a form must hold was judged here. */
+  async #postForm(work: Work, type: string): Promise<Answer> {
+    const form = await readForm(type, work.body)
+    checkForm(form, work.bucket, this.#options.account, this.#options.nowMs())
+    const { key, file, fields } = form
+    const headers = new Map([['content-type', fields.get('content-type') ?? 'binary/octet-stream']])
+    const sums = checkSums(fields, file)
+    const path = `/${work.bucket}/${key}`
+    const put = { ...work, method: 'PUT', key, path, body: file, headers }
+    const answer = await this.#create(put, 's3:ObjectCreated:Post', sums)
+    return answer.status === 200 ? { ...answer, status: 204, body: Buffer.alloc(0) } : answer
   }
 
   async #beginUpload(work: Work): Promise<Answer> {

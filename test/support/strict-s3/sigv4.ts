@@ -44,12 +44,17 @@ export function signatureOf(
   ].join('\n')
   const scopeText = `${scope.date}/${scope.region}/${scope.service}/aws4_request`
   const toSign = ['AWS4-HMAC-SHA256', amzDate, scopeText, sha256Hex(canonical)].join('\n')
-  const key = ['aws4_request', scope.service, scope.region, scope.date].reduceRight<Buffer>(
+  return signTextWith(signingKeyOf(secret, scope), toSign)
+}
+
+export function signingKeyOf(secret: string, scope: Scope): Buffer {
+  return ['aws4_request', scope.service, scope.region, scope.date].reduceRight<Buffer>(
     (secretKey, part) => hmac(secretKey, part),
     Buffer.from(`AWS4${secret}`),
   )
-  return hmac(key, toSign).toString('hex')
 }
+
+export const signTextWith = (key: Buffer, text: string): string => hmac(key, text).toString('hex')
 
 export const sha256Hex = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest()

@@ -44,6 +44,10 @@ function withRoleOf(name: Name, ports: JobPorts, used: Set<string>): JobPorts {
       may('write', options.key)
       return await store.presignPut(options)
     },
+    presignPost: async (options: Parameters<typeof store.presignPost>[0]) => {
+      may('write', options.key)
+      return await store.presignPost(options)
+    },
     presignGet: async (options: Parameters<typeof store.presignGet>[0]) => {
       may('read', options.key)
       return await store.presignGet(options)

@@ -57,12 +57,12 @@ export const prefixes: Record<
   },
 }
 
-/** Queues that each function sends to; the API sends again what was lost or redriven, BeatSync waits its turn. */
+/** Queues that each function sends to; API and expire send again what was lost or redriven, BeatSync waits its turn. */
 export const sends: Record<QueueName | 'api' | 'expire', QueueName[]> = {
   mux: ['thumbnail', 'export'],
   thumbnail: [],
   export: ['thumbnail', 'export'],
   beatsync: ['beatsync'],
   api: ['mux', 'thumbnail', 'export', 'beatsync'],
-  expire: [],
+  expire: ['mux', 'thumbnail', 'export', 'beatsync'],
 }

@@ -60,6 +60,7 @@ export const shareMaxS = 366 * 86_400 // A share for ever is a hole; who needs o
 export const segmentsRangeMsMax = 31 * 86_400_000 // 31 days of one stream are 45 thousand segments to look through.
 export const rawFileBytesMax = 128 * MiB // segmentBytesMax and the longest GOP after it at 100 Mb/s.
 export const rawJsonBytesMax = 4 * MiB // 10 000 gaps of 100 bytes in each of three streams.
+export const sendAgainMax = 500 // Tasks sent for again in one run of `expire`: a minute of DynamoDB; the next run goes on.
 export const requeueAfterMs = 15 * 60_000 // A mux takes seconds: after this its message was lost (DESIGN.md, Upload).
 export const agentStateBytesMax = 64 * KiB // 50 streams with 1 kB each.
 export const enrolCodeMs = 15 * 60_000 // Long enough to walk to the machine; 80 bits are not guessed in it.

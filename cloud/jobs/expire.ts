@@ -7,6 +7,7 @@ import { deleteOldVersions } from './delete-objects.ts'
 import type { JobPorts } from './job-ports.ts'
 import { purge } from './purge.ts'
 import { retain } from './retention.ts'
+import { sendAgain } from './send-again.ts'
 
 const temporaryPrefixes = ['tmp/', 'uploads/', 'results/']
 
@@ -14,18 +15,20 @@ const temporaryPrefixes = ['tmp/', 'uploads/', 'results/']
  * Deletes the raw files of segments whose MP4 was verified a day ago, and what lies under temporary prefixes
  * for as long. Manifest and index stay: they hold the times, and a catalogue can be rebuilt from them. Then what
  * is older than the archive keeps, what deleted recordings held, and the files of old versions of exports.
- * Run it as often as you like; killed anywhere, the next run goes on.
+ * First, what was lost on its way to a queue is sent for again. Run it as often as you like; killed anywhere, the next
+ * run goes on.
  */
 export async function expire(
   ports: JobPorts,
   signal: AbortSignal,
   { keepMs }: { keepMs?: number | undefined } = {},
-): Promise<{ segments: number; objects: number }> {
+): Promise<{ segments: number; objects: number; sentAgain: number }> {
+  const sentAgain = await sendAgain(ports, signal)
   const segments = await expireRaw(ports, signal)
   if (keepMs !== undefined) await retain(ports, keepMs, signal)
   await purge(ports, signal)
   const old = await deleteOldVersions(ports, signal)
-  return { segments, objects: old + (await expireTemporary(ports, signal)) }
+  return { segments, objects: old + (await expireTemporary(ports, signal)), sentAgain }
 }
 
 async function expireRaw({ store, catalogue, clock }: JobPorts, signal: AbortSignal): Promise<number> {

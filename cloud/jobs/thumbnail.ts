@@ -56,7 +56,7 @@ const keepS = 30 * 86_400 // A message that comes again after a month only makes
 
 function newJobRow(message: ThumbnailMessage, nowMs: number): Row {
   const ttl = Math.floor(nowMs / 1000) + keepS
-  return withWorkKeys({ ...thumbnailKey(message), ...freshJob(nowMs), ttl })
+  return withWorkKeys({ ...thumbnailKey(message), ...freshJob(nowMs), ttl, asked: message })
 }
 
 async function note(segment: SegmentRow, { catalogue }: JobPorts, facts: Partial<Row>): Promise<void> {

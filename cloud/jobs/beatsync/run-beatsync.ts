@@ -1,5 +1,6 @@
-import { beatsyncPerUser, beatsyncWaitS } from '../../../shared/cloud-limits.ts'
+import { beatsyncPerUser, beatsyncWaitS, requeueAfterMs } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
+import { changeRow } from '../../rows/change-row.ts'
 import { getTask, type TaskRow, taskKey } from '../../rows/task.ts'
 import { leaveLine, leaveSeat, readLine, takeSeat } from '../../rows/task-line.ts'
 import type { JobPorts } from '../job-ports.ts'
@@ -30,7 +31,7 @@ export async function runBeatsync(id: string, ports: JobPorts, signal: AbortSign
   if (task.status !== 'FAILED' && isAtWork(task, clock.nowMs()))
     throw new AppError('Aborted', 'Another run is at work on this.')
   const given = beatsyncInput.parse(task.input)
-  if (await mustWait(task, given, ports)) return await sendBeatsync(ports.queue, id, beatsyncWaitS)
+  if (await mustWait(task, given, ports)) return await lookLater(task, ports)
   try {
     await runJob(ports, taskKey(id), { signal, work: (run) => beatsync(task, ports, run) })
   } catch (cause) {
@@ -42,6 +43,16 @@ export async function runBeatsync(id: string, ports: JobPorts, signal: AbortSign
     throw cause
   }
   await leave(ports, task)
+}
+
+/** Now and then the row says that its message is not lost: else `expire` would send another (send-again.ts). */
+async function lookLater(task: TaskRow, { catalogue, clock, queue }: JobPorts): Promise<void> {
+  await sendBeatsync(queue, task.id, beatsyncWaitS)
+  const isStale = Math.abs(clock.nowMs() - task.updatedAt) > requeueAfterMs / 3
+  if (!isStale) return
+  await changeRow(catalogue, taskKey(task.id), (row) =>
+    row?.status === 'PENDING' ? { ...row, updatedAt: clock.nowMs() } : undefined,
+  )
 }
 
 async function leave({ catalogue }: JobPorts, task: TaskRow): Promise<void> {

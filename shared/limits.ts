@@ -227,6 +227,7 @@ export const uploadBackoffMaxMs = 300_000 // Five minutes: a region's agents com
 export const uploadAuthRetryMs = 60_000 // A revoked device asks once a minute at most (RELIABILITY.md B9).
 export const uploadAbortsMax = 3 // After so many aborted attempts on one link the smallest goes first.
 export const uploadRefusalsMax = 5 // A segment that the store refuses so often is set aside, so that others pass.
+export const uploadDenialsMax = 3 // Fresh addresses that the store denied, one after another: no passing fault any more.
 export const uploadIdleMs = 30_000 // The ring wakes the uploader; this is for a wake-up that was missed.
 export const unmuxedWatchMax = 10_000 // Confirmed segments that are asked for again until they are MP4: 2 MB of memory.
 export const unmuxedAskMs = 960_000 // A minute after the 15 after which the cloud queues again: one question for most segments.

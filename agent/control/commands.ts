@@ -156,6 +156,7 @@ const waitingWords: Record<Exclude<UploadState, 'ok'>, string> = {
   throttled: 'the cloud asks for patience',
   auth: 'the cloud does not accept the token of this agent',
   refused: 'the cloud refuses what is uploaded',
+  denied: 'the store denies uploads',
 }
 
 function uploadStats(uploader: Pick<Uploader, 'status'>): NonNullable<AgentStats['upload']> {

@@ -5,6 +5,7 @@ import type { CloudApi, SegmentTargets } from './cloud-api.ts'
 import type { CloudClient } from './cloud-client.ts'
 import { type OpenBody, putFile, readPieces } from './put-file.ts'
 import type { SegmentRef } from './source.ts'
+import { StoreDenied } from './store-denial.ts'
 
 type Ext = SegmentToUpload['files'][number]['ext']
 
@@ -54,8 +55,7 @@ export async function putSegment(
     if (outcome === 'damaged') return 'damaged'
     if (outcome === 'stored') next += 1
     if (outcome === 'expired') {
-      if (renewed)
-        throw new AppError('Unavailable', 'The store refuses fresh upload addresses; is the clock right?')
+      if (renewed) throw new StoreDenied()
       renewed = true
       targets = await first(upload.api.targets([segment], signal))
     }

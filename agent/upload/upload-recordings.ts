@@ -5,6 +5,7 @@ import type { CloudApi, RecordingAnswer } from './cloud-api.ts'
 import type { CloudClient } from './cloud-client.ts'
 import { putFile } from './put-file.ts'
 import type { PendingRecording, UploadSource } from './source.ts'
+import { StoreDenied } from './store-denial.ts'
 
 /**
  * Sends revisions of recordings: a few kB each, whatever the hours. The question that gave the address,
@@ -38,9 +39,7 @@ export async function uploadRecordings(
     }
     const outcome = await putFile({ client, target, file: recording, body, pace, signal })
     if (outcome === 'stored' || outcome === 'taken') sent.push(recording)
-    if (outcome === 'expired') {
-      throw new AppError('Unavailable', 'The store refuses a fresh upload address; is the clock right?')
-    }
+    if (outcome === 'expired') throw new StoreDenied()
   }
   const confirmed = await settle(options, batch, answers)
   if (sent.length === 0) return confirmed

@@ -13,12 +13,24 @@ import type { CloudClient } from './cloud-client.ts'
 import { isCertificateError, replyOf } from './exchange.ts'
 import { type ClockOffset, Heartbeat, type HeartbeatOptions } from './heartbeat.ts'
 import type { UploadSource } from './source.ts'
+import { DenialWatch, StoreDenied } from './store-denial.ts'
 import { UnmuxedWatch } from './unmuxed-watch.ts'
 import { UploadPass } from './upload-pass.ts'
 import { uploadRecordings } from './upload-recordings.ts'
 
-/** `paused`: outside of the hours; `throttled`: the cloud asks for patience; `refused`: it answers, but not well. */
-export type UploadState = 'ok' | 'paused' | 'offline' | 'certificate' | 'throttled' | 'auth' | 'refused'
+/**
+ * `paused`: outside of the hours; `throttled`: the cloud asks for patience; `refused`: it answers, but not well;
+ * `denied`: the cloud gives addresses that its store does not take.
+ */
+export type UploadState =
+  | 'ok'
+  | 'paused'
+  | 'offline'
+  | 'certificate'
+  | 'throttled'
+  | 'auth'
+  | 'refused'
+  | 'denied'
 
 export type UploadStatusReport = {
   state: UploadState
@@ -33,6 +45,8 @@ export type UploadStatusReport = {
   clock?: ClockOffset
   /** Segments and recordings that are kept here because the cloud will not have them. */
   setAside: number
+  /** What only a person can mend, in words; absent when nothing is. */
+  alarm?: string
   error?: { message: string; messageZh?: string }
 }
 
@@ -81,6 +95,7 @@ class UploadLoop {
   #hours: ReturnType<typeof parseHours> | null
   readonly #pass: UploadPass
   readonly #watch: UnmuxedWatch
+  readonly #denials: DenialWatch
   readonly #recordingsAside = new Set<string>()
   #woken = Promise.withResolvers<void>()
   #failures = 0
@@ -97,6 +112,7 @@ class UploadLoop {
     this.#hours = options.hours === null ? null : parseHours(options.hours)
     this.#heartbeat = new Heartbeat(options, this.#api)
     this.#watch = new UnmuxedWatch(options.clock, options.onAlarm)
+    this.#denials = new DenialWatch(options.onAlarm)
     this.#pass = new UploadPass({
       source: options.source,
       read: (segment, ext, offset, length) => options.source.read(segment, ext, offset, length),
@@ -126,7 +142,8 @@ class UploadLoop {
   }
 
   status(): UploadStatusReport {
-    const error = this.#error
+    const alarm = this.#denials.alarm
+    const error = this.#error ?? alarm
     const offset = this.#heartbeat.clockOffset
     const zh = error?.messageZh === undefined ? {} : { messageZh: error.messageZh }
     return {
@@ -138,12 +155,14 @@ class UploadLoop {
       skewMs: offset?.offsetMs ?? this.#options.client.skewMs,
       ...(offset && { clock: offset }),
       setAside: this.#setAside,
+      ...(alarm && { alarm: alarm.message }),
       ...(error ? { error: { message: error.message, ...zh } } : {}),
     }
   }
 
   #state(): UploadState {
-    if (this.#error) return stateOf(this.#error)
+    const error = this.#error ?? this.#denials.alarm
+    if (error) return stateOf(error)
     const paused = this.#pending.segments > 0 && !withinHours(this.#hours, this.#options.clock.nowMs())
     return paused ? 'paused' : 'ok'
   }
@@ -154,6 +173,7 @@ class UploadLoop {
       try {
         if (this.#error && stateOf(this.#error) === 'auth') await this.#beat() // The one question a minute.
         const confirmed = await this.#runOnce()
+        if (confirmed > 0 || this.#pending.segments === 0) this.#denials.stored()
         this.#succeeded(confirmed > 0)
         if (confirmed === 0) await this.#waitForWork()
       } catch (cause) {
@@ -193,8 +213,13 @@ class UploadLoop {
   async #waitAfter(error: AppError): Promise<void> {
     this.#failures += 1
     this.#error = error
+    this.#denials.failed(error)
     const { clock, random } = this.#options
-    const jittered = backoffMs(this.#failures, random, replyOf(error)?.retryAfterMs)
+    const jittered = backoffMs(
+      Math.max(this.#failures, this.#denials.count),
+      random,
+      replyOf(error)?.retryAfterMs,
+    )
     const waitMs =
       stateOf(error) === 'auth' ? Math.min(uploadAuthRetryMs + jittered, uploadBackoffMaxMs) : jittered
     await clock.sleep(waitMs, this.#stop.signal).catch(() => {})
@@ -239,6 +264,7 @@ class UploadLoop {
 }
 
 function stateOf(error: AppError): UploadState {
+  if (error instanceof StoreDenied) return 'denied'
   if (error.kind === 'Unauthenticated' || error.kind === 'PermissionDenied') return 'auth'
   if (isCertificateError(error)) return 'certificate'
   const reply = replyOf(error)

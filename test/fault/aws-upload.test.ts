@@ -113,7 +113,10 @@ describe.skipIf(missing)('an uploader before S3', () => {
       isPut(asked) ? { status: 403, code: 'AccessDenied' } : undefined,
     )
     const told = () => it.uploader.status().error?.message
-    await expect.poll(told, { timeout: 90_000 }).toMatch(/refuses fresh upload addresses/)
+    await expect.poll(told, { timeout: 90_000 }).toMatch(/store denies uploads/)
+    await expect.poll(() => it.alarms.length, { timeout: 90_000 }).toBe(1)
+    await expect.poll(() => it.uploader.status(), { timeout: 90_000 }).toMatchObject({ state: 'denied' })
+    expect(it.uploader.status()).toMatchObject({ setAside: 0, alarm: it.alarms[0]?.message })
     expect(it.ring.uploaded.size).toBe(0)
     expect(it.ring.segments).toHaveLength(3)
   })

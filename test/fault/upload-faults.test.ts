@@ -171,6 +171,25 @@ test('an expired address is replaced once, then it is a failure with patience', 
   expect(ring.uploaded.size).toBe(0)
 })
 
+test('a store that denies for ever is an alarm, once, until it takes something', async () => {
+  fillSegment(ring, 0)
+  server.plan = ({ method, path }) =>
+    method === 'PUT' && path.endsWith('.h264') ? { kind: 'status', status: 403 } : undefined
+  const uploader = start()
+  await until(() => uploader.status().error !== undefined, 0)
+  expect([uploader.status().alarm, alarms]).toEqual([undefined, []])
+  await until(() => alarms.length > 0)
+  await until(() => clock.monotonicMs() > 30 * 60_000) // Heartbeats are answered meanwhile.
+  expect(alarms.map(({ message }) => message)).toEqual([uploader.status().alarm])
+  expect(uploader.status()).toMatchObject({ state: 'denied', setAside: 0, pending: 1 })
+  expect(puts('h264').length).toBeLessThan(100)
+  server.plan = () => undefined
+  await until(everythingArrived)
+  await until(() => uploader.status().alarm === undefined)
+  alarms = []
+  await expectStored()
+})
+
 test('other bytes under the same key: set aside with an alarm, the others go on', async () => {
   const taken = fillSegment(ring, 0)
   fillSegment(ring, 1)

@@ -13,6 +13,8 @@ export type PutOptions = {
   sha256?: string
   /** Nobody will ask for its SHA-256: what lies in it has checksums of its own. */
   unsummed?: boolean
+  /** Kept for long and seldom asked for: may lie where storage is cheap and reading costs (S3: STANDARD_IA). */
+  rarelyRead?: boolean
   /** `AlreadyExists` if the key is taken (S3: If-None-Match: *). */
   ifAbsent?: boolean
 }

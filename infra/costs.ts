@@ -85,7 +85,7 @@ export function cameraMonth(use: Use, facts: Facts): Lines {
     segments * perSegment[unit] + thumbnails * perThumbnail[unit] + heartbeats * perHeartbeat[unit]
   const rows = (segments * (use.keptDays / monthDays) * rowBytes) / gib
   return {
-    storage: (kept * (use.exported ? 2 : 1) + raw) * prices.storageGbMonth,
+    storage: (kept + raw) * prices.storageGbMonth + (use.exported ? kept * prices.rarelyReadGbMonth : 0),
     requests: total('puts') * prices.put + total('gets') * prices.get,
     lambda: gbSeconds * gbSecond + (messages + apiCalls) * prices.run,
     api: apiCalls * prices.apiCall,

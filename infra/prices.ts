@@ -3,6 +3,7 @@ export const pricesOf = '2025, us-east-1'
 
 export const prices = {
   storageGbMonth: 0.023, // S3 Standard, first 50 TB; a GB is 2^30 bytes.
+  rarelyReadGbMonth: 0.0125, // S3 Standard-Infrequent Access: at least 30 days, reading $0.01 a GB.
   put: 0.005 / 1000, // Also COPY, POST and LIST.
   get: 0.0004 / 1000, // Also HEAD.
   gbSecond: { arm64: 0.0000133334, x86_64: 0.0000166667 }, // Lambda.

@@ -21,6 +21,7 @@ export const awsRowTriesMax = 10 // Lost races of writes that have no condition 
 export const awsListPollS = 1 // A long poll asks all servers of a queue; a short one finds only some messages.
 export const awsListVisibilityS = 30 // Dead letters are out of sight while they are listed; then they are put back.
 export const awsReadAgainMax = 5 // A body that breaks off goes on at its last byte; so often in a row, no more.
+export const rarelyReadBytesMin = 128 * KiB // S3 bills a smaller object of STANDARD_IA as this much.
 export const multipartBytes = 8 * MiB // One part of a long object: sent again as a whole when its connection breaks.
 export const multipartPartsMax = 10_000 // S3's limit; parts grow for objects over 80 GB.
 export const multipartAtOnceMax = 4 // 40 MB of memory; fills 600 MB/s at 50 ms a part.

@@ -13,6 +13,7 @@ import { multipartAtOnceMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
 import type { PutOptions } from '../ports.ts'
 import { awsError, nameOf } from './aws-error.ts'
+import { storageClassOf } from './storage-class.ts'
 
 export type Place = { client: S3Client; bucket: string; key: string }
 type Uploaded = { etag: string; sha256: string | undefined }
@@ -38,11 +39,12 @@ export async function uploadParts(
   }
 }
 
-async function create({ client, bucket, key }: Place, { contentType }: PutOptions): Promise<string> {
+async function create({ client, bucket, key }: Place, options: PutOptions): Promise<string> {
   const command = new CreateMultipartUploadCommand({
     Bucket: bucket,
     Key: key,
-    ContentType: contentType,
+    ContentType: options.contentType,
+    ...storageClassOf(options),
     ChecksumAlgorithm: 'CRC32',
     ChecksumType: 'FULL_OBJECT',
   })

@@ -18,6 +18,7 @@ import { presignGet, presignPut } from './s3-presign.ts'
 import { presignPost } from './s3-presign-post.ts'
 import { readObject } from './s3-read.ts'
 import { uploadParts } from './s3-upload.ts'
+import { storageClassOf } from './storage-class.ts'
 
 /** The object store on one bucket. Nothing is ever written to a disk here. */
 export class S3Store implements ObjectStore {
@@ -98,16 +99,17 @@ export class S3Store implements ObjectStore {
     return await presignGet(this.#client, this.#bucket, request, this.#clock.nowMs())
   }
 
-  async #putWhole(key: string, bytes: Buffer, { contentType, ifAbsent }: PutOptions): Promise<void> {
+  async #putWhole(key: string, bytes: Buffer, options: PutOptions): Promise<void> {
     const sha256 = createHash('sha256').update(bytes).digest()
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: key,
       Body: bytes,
       ContentLength: bytes.length,
-      ContentType: contentType,
+      ContentType: options.contentType,
+      ...storageClassOf(options),
       ChecksumSHA256: sha256.toString('base64'),
-      ...(ifAbsent && { IfNoneMatch: '*' }),
+      ...(options.ifAbsent && { IfNoneMatch: '*' }),
     })
     try {
       await this.#client.send(command)

@@ -168,6 +168,7 @@ class Exporter {
       body: () => this.#movieBytes(movie, stream),
       sizeBytes: movie.plan.totalBytes,
       contentType: 'video/mp4',
+      rarelyRead: true, // Watched is the archive's own copy; this one is downloaded once or twice.
     })
     const sha256 = (await store.head(key))?.sha256 ?? ''
     this.files.push(exportFileOf({ stream, key, part, movie, sha256 }))

@@ -68,6 +68,7 @@ export async function putOnce(
     sizeBytes: number
     contentType: string
     unsummed?: boolean
+    rarelyRead?: boolean
   },
 ): Promise<void> {
   const { body, ...options } = object

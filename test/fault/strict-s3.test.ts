@@ -5,6 +5,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  HeadObjectCommand,
   PutBucketNotificationConfigurationCommand,
   PutObjectCommand,
   S3Client,
@@ -12,6 +13,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { afterAll, describe, expect, test } from 'vitest'
+import { multipartBytes, rarelyReadBytesMin } from '../../shared/cloud-limits.ts'
 import { type AwsRig, closeAwsRigs, openAwsRig } from '../support/emulators/aws-rig.ts'
 import { awsMissing, isRealAws } from '../support/emulators/aws-world.ts'
 
@@ -210,5 +212,24 @@ describe.skipIf(missing)('the strict S3 of the tests', () => {
     await client.send(new AbortMultipartUploadCommand(upload))
     await expect(complete([large, last])).rejects.toMatchObject({ name: 'NoSuchUpload' })
     client.destroy()
+  })
+})
+
+describe.skipIf(missing)('what is rarely read', () => {
+  test('lies where storage is cheap, in parts or whole, unless it is small', async () => {
+    await using rig = await openAwsRig()
+    const { store } = rig.cloud
+    const s3 = new S3Client({})
+    const put = async (name: string, sizeBytes: number, rarelyRead: boolean) => {
+      const options = { sizeBytes, contentType: 'video/mp4', rarelyRead }
+      await store.put(`exports/${name}`, Buffer.alloc(sizeBytes), options)
+      const head = new HeadObjectCommand({ Bucket: rig.environment.bucket, Key: `exports/${name}` })
+      return (await s3.send(head)).StorageClass ?? 'STANDARD'
+    }
+    expect(await put('whole', rarelyReadBytesMin, true)).toBe('STANDARD_IA')
+    expect(await put('parts', multipartBytes + 1, true)).toBe('STANDARD_IA')
+    expect(await put('small', rarelyReadBytesMin - 1, true)).toBe('STANDARD')
+    expect(await put('often', rarelyReadBytesMin, false)).toBe('STANDARD')
+    s3.destroy()
   })
 })

@@ -27,8 +27,8 @@ export type ApiRig = AsyncDisposable & {
 export const internalToken = 'internal-token-of-the-rig'
 
 /** The API over a local cloud whose clock stands still. */
-export async function openApiRig(): Promise<ApiRig> {
-  const jobs = await openJobsRig()
+export async function openApiRig(own: Parameters<typeof openJobsRig>[0] = {}): Promise<ApiRig> {
+  const jobs = await openJobsRig(own)
   const errors: AppError[] = []
   const api = createApi({ ...jobs.ports, internalToken, onError: (error) => errors.push(error) })
   let made = 0

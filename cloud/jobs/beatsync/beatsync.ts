@@ -12,7 +12,7 @@ import type { JobPorts } from '../job-ports.ts'
 import type { JobRun } from '../run-job.ts'
 import { compute, type Outcome, storeResult } from './compute.ts'
 import { checkDisk, fetchInput, type Input } from './inputs.ts'
-import { withinTime } from './limits.ts'
+import { type TaskLimits, withinTime } from './limits.ts'
 import { tellSteadily } from './tell.ts'
 
 const input = z.object({
@@ -54,13 +54,21 @@ export class SameComputation extends AppError {
 }
 
 /** The attributes with which the task becomes SUCCESS: of the cache, or of work done here. */
-export async function beatsync(task: TaskRow, ports: JobPorts, run: JobRun): Promise<Partial<Row>> {
+export async function beatsync(
+  task: TaskRow,
+  ports: JobPorts,
+  run: JobRun,
+  limits: TaskLimits,
+): Promise<Partial<Row>> {
   const given = beatsyncInput.parse(task.input)
-  return await withinTime(run.signal, async (signal) => {
+  const work = async (signal: AbortSignal) => {
     using progress = tellSteadily(run)
     await using directory = await makeTempDir('beatsync')
     progress.tell(1, 'Fetching the files', '正在获取文件')
-    await checkDisk(directory.path, [given.dance, given.bgm], given.variants.length)
+    await checkDisk(directory.path, [given.dance, given.bgm], {
+      results: given.variants.length,
+      spareBytes: limits.spareBytes,
+    })
     const fetch = (of: Input, name: string) => fetchInput(ports.store, of, join(directory.path, name), signal)
     const dance = { ...given.dance, sha256: await fetch(given.dance, 'dance') }
     const bgm = { ...given.bgm, sha256: await fetch(given.bgm, 'bgm') }
@@ -83,7 +91,8 @@ export async function beatsync(task: TaskRow, ports: JobPorts, run: JobRun): Pro
     const done = { files, outcome, doneAt: ports.clock.nowMs() }
     await addCached(ports.catalogue, hash, { ...done, owner: task.id })
     return toAttributes(task.id, done, false)
-  })
+  }
+  return await withinTime(run.signal, work, limits)
 }
 
 async function becomeOwner({ catalogue, clock }: JobPorts, hash: string, task: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { open, statfs } from 'node:fs/promises'
-import { beatsyncDiskBytes, uploadBytesMax } from '../../../shared/cloud-limits.ts'
+import { uploadBytesMax } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
 import type { ObjectStore } from '../../ports.ts'
 import { JobError } from '../reason.ts'
@@ -65,10 +65,14 @@ async function checkSize(store: ObjectStore, { key, name, sizeBytes }: Input): P
 }
 
 /** Both inputs and a result for each variant have to fit. */
-export async function checkDisk(directory: string, inputs: readonly Input[], results: number): Promise<void> {
+export async function checkDisk(
+  directory: string,
+  inputs: readonly Input[],
+  { results, spareBytes }: { results: number; spareBytes: number },
+): Promise<void> {
   const inputBytes = inputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   const { bavail, bsize } = await statfs(directory)
-  if (bavail * bsize < inputBytes * (1 + results) + beatsyncDiskBytes) throw noDisk()
+  if (bavail * bsize < inputBytes * (1 + results) + spareBytes) throw noDisk()
 }
 
 function rethrowFull(cause: unknown): never {

@@ -1,5 +1,14 @@
-import { beatsyncHardMs, beatsyncSoftMs } from '../../../shared/cloud-limits.ts'
+import { beatsyncDiskBytes, beatsyncHardMs, beatsyncSoftMs } from '../../../shared/cloud-limits.ts'
 import { AppError } from '../../../shared/error.ts'
+
+/** Of one task. `spareBytes`: of the disk, beside what the task will write. */
+export type TaskLimits = { softMs: number; hardMs: number; spareBytes: number }
+
+export const taskLimits: TaskLimits = {
+  softMs: beatsyncSoftMs,
+  hardMs: beatsyncHardMs,
+  spareBytes: beatsyncDiskBytes,
+}
 
 /**
  * Runs work that is told to stop after the soft limit, and given up at the hard one, whether it obeys or not.
@@ -8,7 +17,7 @@ import { AppError } from '../../../shared/error.ts'
 export async function withinTime<T>(
   outer: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
-  { softMs = beatsyncSoftMs, hardMs = beatsyncHardMs } = {},
+  { softMs, hardMs }: Pick<TaskLimits, 'softMs' | 'hardMs'>,
 ): Promise<T> {
   const late = () =>
     new AppError('DeadlineExceeded', `The work took longer than ${softMs / 1000} s.`, {

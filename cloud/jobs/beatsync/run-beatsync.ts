@@ -14,6 +14,7 @@ import {
   isGivensFault,
   SameComputation,
 } from './beatsync.ts'
+import { type TaskLimits, taskLimits } from './limits.ts'
 
 export const kind = 'beatsync'
 
@@ -22,7 +23,12 @@ export const kind = 'beatsync'
  * has enough at work, while the same files are at work for somebody. A task that failed by what it was given ends here;
  * any other failure goes the way of all jobs, to the dead letters at last.
  */
-export async function runBeatsync(id: string, ports: JobPorts, signal: AbortSignal): Promise<void> {
+export async function runBeatsync(
+  id: string,
+  ports: JobPorts,
+  signal: AbortSignal,
+  limits: TaskLimits = taskLimits,
+): Promise<void> {
   const { catalogue, clock } = ports
   const task = await getTask(catalogue, id)
   if (!task) throw new AppError('NotFound', `There is no task ${id}.`)
@@ -33,7 +39,7 @@ export async function runBeatsync(id: string, ports: JobPorts, signal: AbortSign
   const given = beatsyncInput.parse(task.input)
   if (await mustWait(task, given, ports)) return await lookLater(task, ports)
   try {
-    await runJob(ports, taskKey(id), { signal, work: (run) => beatsync(task, ports, run) })
+    await runJob(ports, taskKey(id), { signal, work: (run) => beatsync(task, ports, run, limits) })
   } catch (cause) {
     await leaveSeat(catalogue, { kind, subject: given.subject, task: id })
     if (cause instanceof SameComputation) return await sendBeatsync(ports.queue, id, beatsyncWaitS)

@@ -37,7 +37,13 @@ const segments = [0, 1, 2].map((seq) => {
 })
 const queues = ['export', 'mux'] as const
 const visibilityS = 2
-const every = Number(process.env.EDGEREEL_KILLS ?? 0) >= 100 ? 3 : 29 // Calls of a port from one kill to the next.
+const isNight = Number(process.env.EDGEREEL_KILLS ?? 0) >= 100
+const every = isNight ? 3 : 29 // Calls of a port from one kill to the next.
+const deaths: [Fault['when'], boolean][] = [
+  ['after', true],
+  ['before', true],
+  ['after', false],
+]
 
 /** What Lambda does, until nothing has come for a second. The clock of leases runs ahead meanwhile. */
 async function work(rig: AwsRig, ports: JobPorts = rig.cloud, quietPolls = 20): Promise<void> {
@@ -176,11 +182,7 @@ describe.skipIf(missing)('the jobs on AWS', () => {
   })
 
   // Every step stands in jobs-converge.test.ts; here those between which S3, SQS and DynamoDB differ from files.
-  test.each<[Fault['when'], boolean]>([
-    ['before', true],
-    ['after', true],
-    ['after', false],
-  ])(
+  test.each(isNight ? deaths : deaths.slice(0, 1))(
     'killed at one call after another, %s it was done (dead from there on: %s): the archive comes out the same',
     { timeout: 600_000 },
     async (when, kill) => {

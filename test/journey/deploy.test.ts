@@ -64,17 +64,12 @@ const template = async (name: string) =>
   }
 
 test(
-  'without an account and without FFmpeg it synthesises, warns, and the second time says the same',
+  'without an account and without FFmpeg it synthesises, and warns',
   async () => {
-    const [first, second] = [
-      await cdk(['synth', '-q', '-o', join(directory, 'a')]),
-      await cdk(['synth', '-q', '-o', join(directory, 'b')]),
-    ]
-    expect([first.code, second.code]).toEqual([0, 0])
-    expect(first.text).toContain('There is no FFmpeg for the functions')
-    expect(await template('b')).toEqual(await template('a'))
+    const { code, text } = await cdk(['synth', '-q', '-o', join(directory, 'a')])
+    expect([code, text]).toEqual([0, expect.stringContaining('There is no FFmpeg for the functions')])
   },
-  2 * cdkMs,
+  cdkMs,
 )
 
 test('its bundles load as Lambda loads them, and the API answers with the page', async () => {
@@ -91,11 +86,12 @@ test('its bundles load as Lambda loads them, and the API answers with the page',
 })
 
 test(
-  'a deployment without credentials says that they are missing',
+  'a deployment without credentials synthesises the very same, and says that they are missing',
   async () => {
     const { code, text } = await cdk(['deploy', '--require-approval', 'never', '-o', join(directory, 'c')])
     expect(code).not.toBe(0)
     expect(text).toMatch(/credentials|Unable to resolve AWS account/i)
+    expect(await template('c')).toEqual(await template('a'))
     const { stdout, ...said } = await edgereel(['deploy'], { env: noAccount })
     expect([said.code, stdout]).toEqual([
       1,

@@ -66,5 +66,6 @@ export const historyComeMs = 60_000 // A vehicle that did not come for its histo
 export const historyLostMs = 5000 // A vehicle that went away in the middle is asked again from where it was, after so long …
 export const historyRetriesMax = 3 // … and so often.
 export const historyIdleMs = 30_000 // Nobody watches it and it is not recorded: it is ended.
+export const historyReorderMs = 500 // Backwards a vehicle plays key frames, a second and more apart; reordered pictures lie closer.
 export const historySlackMs = 3000 // A range has come to its end when no more than a GOP and a rounded second are missing.
 export const historyBoundMs = 10_000 // Commands name whole seconds and a vehicle begins at a key frame: ten seconds is their longest interval.

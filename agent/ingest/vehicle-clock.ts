@@ -1,6 +1,7 @@
 import { clockJumpMs } from '../../shared/limits.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import { Timeline, type TimelineTime } from '../../shared/media/timeline.ts'
+import { historyReorderMs } from '../../shared/vehicle-limits.ts'
 import type { Jt1078Packet } from '../protocol/jt1078.ts'
 import type { Moment } from './flv-units.ts'
 
@@ -26,10 +27,16 @@ export class VehicleClock {
   /** Added to stamps of sound; chosen once in an epoch, as long as it holds. */
   #soundConstant: number | undefined
 
-  /** `nextEpoch`: numbers that are this stream's alone, over its connections. */
-  constructor(now: Moment, nextEpoch: () => number) {
+  readonly #stepBack: { reorderMs?: number }
+
+  /**
+   * `nextEpoch`: numbers that are this stream's alone, over its connections. `plays`: what was recorded, perhaps
+   * backwards, a key frame at a time: stamps that step back by more than pictures are reordered mean that.
+   */
+  constructor(now: Moment, nextEpoch: () => number, { plays = false }: { plays?: boolean } = {}) {
     this.#timeline = new Timeline(now)
     this.#nextEpoch = nextEpoch
+    this.#stepBack = plays ? { reorderMs: historyReorderMs } : {}
   }
 
   picture(stamp: Stamp, arrivalMs: number): VehicleTime {
@@ -57,7 +64,7 @@ export class VehicleClock {
 
   #map(deviceMs: number, arrivalMs: number): VehicleTime {
     const wraps = deviceMs < wrapSpan ? ({ wrapBits: 32 } as const) : {}
-    const time: TimelineTime = this.#timeline.map({ deviceMs, arrivalMs, ...wraps })
+    const time: TimelineTime = this.#timeline.map({ deviceMs, arrivalMs, ...wraps, ...this.#stepBack })
     if (time.epochStarted) this.#epoch = this.#nextEpoch()
     const { ptsMs, timeSource, epochStarted } = time
     return { ptsMs, timeSource, epochStarted, epoch: this.#epoch }

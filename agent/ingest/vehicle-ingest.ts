@@ -135,7 +135,7 @@ class Ingest implements VehicleIngest {
       close: () => channel.goodbye('closed'),
     })
     const units = new VehicleUnits({
-      ...{ held, sequence, nextEpoch: this.#nextEpoch },
+      ...{ held, sequence, nextEpoch: this.#nextEpoch, plays: door === 'history' },
       now: { monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() },
       output: this.#output(channel, publisher),
     })

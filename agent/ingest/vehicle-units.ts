@@ -29,6 +29,8 @@ export type VehicleOutput = {
 export type VehicleUnitsOptions = {
   now: Moment
   nextEpoch: () => number
+  /** What was recorded, perhaps backwards. */
+  plays?: boolean
   /** Of the connection. */
   sequence: ConnectionSequence
   held: Held
@@ -55,10 +57,10 @@ export class VehicleUnits {
   /** Packets are missing since the last sound: told of where there are no pictures. */
   #isSoundLossy = false
 
-  constructor({ now, nextEpoch, sequence, held, output }: VehicleUnitsOptions) {
+  constructor({ now, nextEpoch, sequence, held, output, plays = false }: VehicleUnitsOptions) {
     this.#output = output
     this.#sequence = new Jt1078Sequence(sequence)
-    this.#clock = new VehicleClock(now, nextEpoch)
+    this.#clock = new VehicleClock(now, nextEpoch, { plays })
     const refused = (reason: VehicleRefusal) => output.refused(reason)
     this.#pictures = new VehiclePictures(held, refused)
     this.#sound = new VehicleSound(refused)

@@ -47,6 +47,7 @@ export class Timeline {
   #epoch: Epoch | undefined
   #unwrapped: number | undefined
   #latestMs = Number.NEGATIVE_INFINITY
+  #latestArrivalMs = 0
 
   /** One reading of both clocks: new epochs are anchored to the wall time that belongs to their arrival. */
   constructor(now: { wallMs: number; monotonicMs: number }) {
@@ -58,11 +59,12 @@ export class Timeline {
     const reason = this.#judge(deviceMs, stamp)
     if (reason !== undefined) return this.#startEpoch(deviceMs, stamp.arrivalMs, reason)
     const epoch = this.#epoch as Epoch // There is one: without it `#judge` says 'start'.
+    // By arrival always later than all before: pictures that come in one burst stay apart.
     const ptsMs =
       epoch.timeSource === 'device' && deviceMs !== undefined
         ? epoch.next(deviceMs, stamp.arrivalMs)
-        : this.#arrivalTime(stamp.arrivalMs)
-    this.#latestMs = Math.max(this.#latestMs, ptsMs)
+        : Math.max(epoch.arrived(stamp.arrivalMs), Math.floor(this.#latestMs) + 1)
+    this.#came(ptsMs, stamp.arrivalMs)
     return { ptsMs, epochStarted: false, timeSource: epoch.timeSource }
   }
 
@@ -86,18 +88,28 @@ export class Timeline {
   }
 
   #startEpoch(deviceMs: number | undefined, arrivalMs: number, reason: EpochReason): TimelineTime {
-    const ptsMs = this.#arrivalTime(arrivalMs)
+    const ptsMs = this.#startTime(arrivalMs)
     const usable = reason === 'start' || reason === 'jump' || reason === 'backward' || reason === 'recovered'
     const timeSource = usable && deviceMs !== undefined ? 'device' : 'arrival'
     this.#epoch = new Epoch(timeSource, deviceMs ?? 0, arrivalMs, ptsMs)
     this.#health.epochStarted(arrivalMs)
-    this.#latestMs = ptsMs
+    this.#came(ptsMs, arrivalMs)
     return { ptsMs, epochStarted: true, reason, timeSource }
   }
 
-  /** Wall time of arrival, always later than all before: pictures that come in one burst stay apart. */
-  #arrivalTime(arrivalMs: number): number {
-    return Math.max(Math.round(this.#arrivalToWallMs + arrivalMs), Math.floor(this.#latestMs) + 1)
+  #came(ptsMs: number, arrivalMs: number): void {
+    if (ptsMs < this.#latestMs) return
+    this.#latestMs = ptsMs
+    this.#latestArrivalMs = arrivalMs
+  }
+
+  /**
+   * Where an epoch begins: wall time of arrival, or, where stamps ran ahead of it (a recording that was played fast), as
+   * long behind the latest as it arrived behind it.
+   */
+  #startTime(arrivalMs: number): number {
+    const elapsedMs = Math.max(1, Math.round(arrivalMs - this.#latestArrivalMs))
+    return Math.max(Math.round(this.#arrivalToWallMs + arrivalMs), Math.floor(this.#latestMs) + elapsedMs)
   }
 }
 
@@ -105,6 +117,7 @@ export class Timeline {
 class Epoch {
   readonly timeSource: 'device' | 'arrival'
   readonly #constant: number
+  readonly #arrivalConstant: number
   #highest: number
   #highestArrivalMs: number
   #unitsSinceHighest = 0
@@ -116,6 +129,7 @@ class Epoch {
   constructor(timeSource: 'device' | 'arrival', deviceMs: number, arrivalMs: number, ptsMs: number) {
     this.timeSource = timeSource
     this.#constant = ptsMs - deviceMs
+    this.#arrivalConstant = ptsMs - arrivalMs
     this.#highest = deviceMs
     this.#highestArrivalMs = arrivalMs
     this.#last = deviceMs
@@ -134,6 +148,11 @@ class Epoch {
     if (still && arrivalMs - this.#lastSinceMs > frozenAfterMs) return 'frozen'
     const stuck = deviceMs <= this.#highest && this.#unitsSinceHighest + 1 >= stuckUnitsMin
     return stuck && arrivalMs - this.#highestArrivalMs > frozenAfterMs ? 'frozen' : undefined
+  }
+
+  /** As long behind its first unit as it arrived behind it. */
+  arrived(arrivalMs: number): number {
+    return Math.round(arrivalMs + this.#arrivalConstant)
   }
 
   next(deviceMs: number, arrivalMs: number): number {

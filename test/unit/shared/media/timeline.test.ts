@@ -91,7 +91,7 @@ test('a step back starts an epoch, later than all that was (D5)', () => {
     [49_100, 6100],
     [49_200, 6200],
   ])
-  expect(pts(times)).toEqual([1000, 10_000, 10_001, 10_101])
+  expect(pts(times)).toEqual([1000, 10_000, 10_090, 10_190])
   expect(times[2]).toMatchObject({ epochStarted: true, reason: 'backward', timeSource: 'device' })
 })
 
@@ -239,4 +239,16 @@ test('whatever the stamps are: integers, and every epoch begins after all before
     if (epochStarted) expect(ptsMs).toBeGreaterThan(latest)
     latest = Math.max(latest, ptsMs)
   }
+})
+
+test('after stamps that ran ahead of time, times of arrival go on from there, at the pace of arrival', () => {
+  const fast = Array.from({ length: 41 }, (_, at): [number, number] => [at * 1600, 6000 + at * 100])
+  const back = Array.from({ length: 20 }, (_, at): [number, number] => [
+    61_000 - at * 3000,
+    10_500 + at * 500,
+  ])
+  const times = run(start(), [...fast, ...back])
+  const after = pts(times).slice(41)
+  expect(pts(times)[40]).toBe(65_000)
+  expect(after).toEqual(back.map(([, arrivalMs]) => 65_000 + arrivalMs - 10_000))
 })

@@ -4,6 +4,7 @@ import { AppError, kindOfStatus } from '../../shared/error.ts'
 import type { Pace } from './bandwidth.ts'
 import type { CloudClient, PutTarget } from './cloud-client.ts'
 import type { Reply } from './exchange.ts'
+import { StoreDenied } from './store-denial.ts'
 
 /** The bytes of one file, from its beginning each time it is called: an attempt never goes on where another ended. */
 export type OpenBody = () => AsyncIterable<Uint8Array>
@@ -59,6 +60,7 @@ export async function putFile(options: {
   const code = storeCode(reply)
   // Was it the line or the disk? The file is read once more, to compare it with what was sealed.
   if (reply.status === 400 && (await sha256Of(body())) !== file.sha256) return 'damaged'
+  if (code === 'NoSuchBucket' || code.startsWith('KMS')) throw new StoreDenied(code, reply)
   throw putError(reply, code)
 }
 
@@ -94,7 +96,7 @@ function putError(reply: Reply, code: string): AppError {
 /** `<Code>` of S3's XML, or `code` of our own store's JSON. */
 function storeCode(reply: Reply): string {
   const text = Buffer.from(reply.body.subarray(0, 4096)).toString('latin1')
-  return /<Code>(\w{1,64})<\/Code>/.exec(text)?.[1] ?? /"code":"(\w{1,64})"/.exec(text)?.[1] ?? ''
+  return /<Code>([\w.]{1,64})<\/Code>/.exec(text)?.[1] ?? /"code":"(\w{1,64})"/.exec(text)?.[1] ?? ''
 }
 
 async function sha256Of(body: AsyncIterable<Uint8Array>): Promise<string> {

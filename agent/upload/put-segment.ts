@@ -14,6 +14,8 @@ export type SegmentUpload = {
   api: CloudApi
   pace: Pace
   read: (segment: SegmentRef, ext: string, offset: number, length: number) => Promise<Uint8Array>
+  /** The store has taken a file. */
+  onTaken: () => void
 }
 
 /** What is known of a segment in the store before the attempt. */
@@ -53,7 +55,10 @@ export async function putSegment(
       signal,
     })
     if (outcome === 'damaged') return 'damaged'
-    if (outcome === 'stored') next += 1
+    if (outcome === 'stored') {
+      upload.onTaken()
+      next += 1
+    }
     if (outcome === 'expired') {
       if (renewed) throw new StoreDenied()
       renewed = true

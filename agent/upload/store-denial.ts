@@ -1,13 +1,16 @@
 import { AppError } from '../../shared/error.ts'
 import { uploadDenialsMax } from '../../shared/limits.ts'
 
-/** The store answered 403 to an address that is a second old. Worth another attempt: a person may mend it meanwhile. */
+/**
+ * The store takes nothing, whatever it is: 403 to an address that is a second old, no bucket, no key to encrypt with.
+ * Not the fault of a segment, so none is set aside; worth another attempt, for a person may mend it meanwhile.
+ */
 export class StoreDenied extends AppError {
-  constructor() {
+  constructor(code = 'AccessDenied', cause?: unknown) {
     super(
       'Unavailable',
-      'The store denies uploads, also to fresh addresses: look at its bucket policy and key, and at the clock of this machine.',
-      { zh: '存储拒绝上传（新签发的链接也被拒绝）：请检查存储桶策略、密钥和本机时钟。' },
+      `The store denies uploads (${code}): look at its bucket, its policy and its key, and at the clock of this machine.`,
+      { cause, zh: `存储拒绝上传（${code}）：请检查存储桶、策略、密钥和本机时钟。` },
     )
   }
 }

@@ -122,6 +122,7 @@ class UploadLoop {
       window: new UploadWindow(),
       mayUpload: () => withinHours(this.#hours, options.clock.nowMs()),
       onSetAside: this.#onSetAside,
+      onTaken: () => this.#denials.stored(),
       onStored: (segment) => this.#watch.add(segment),
     })
   }

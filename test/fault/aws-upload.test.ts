@@ -106,20 +106,26 @@ describe.skipIf(missing)('an uploader before S3', () => {
     await expectStored(it)
   })
 
-  test('a bucket that denies everything: nothing is lost, nothing is marked, and the state says why', {
-    timeout: 60_000,
-  }, async () => {
-    await using it = await upload((asked) =>
-      isPut(asked) ? { status: 403, code: 'AccessDenied' } : undefined,
-    )
-    const told = () => it.uploader.status().error?.message
-    await expect.poll(told, { timeout: 90_000 }).toMatch(/store denies uploads/)
-    await expect.poll(() => it.alarms.length, { timeout: 90_000 }).toBe(1)
-    await expect.poll(() => it.uploader.status(), { timeout: 90_000 }).toMatchObject({ state: 'denied' })
-    expect(it.uploader.status()).toMatchObject({ setAside: 0, alarm: it.alarms[0]?.message })
-    expect(it.ring.uploaded.size).toBe(0)
-    expect(it.ring.segments).toHaveLength(3)
-  })
+  test.each([
+    [403, 'AccessDenied'],
+    [404, 'NoSuchBucket'],
+    [400, 'KMS.DisabledException'],
+  ])(
+    'a bucket that answers %i %s to everything: nothing is lost, nothing is marked, and an alarm says why',
+    {
+      timeout: 60_000,
+    },
+    async (status, code) => {
+      await using it = await upload((asked) => (isPut(asked) ? { status, code } : undefined))
+      const told = () => it.uploader.status().error?.message
+      await expect.poll(told, { timeout: 90_000 }).toContain(`The store denies uploads (${code})`)
+      await expect.poll(() => it.alarms.length, { timeout: 90_000 }).toBe(1)
+      await expect.poll(() => it.uploader.status(), { timeout: 90_000 }).toMatchObject({ state: 'denied' })
+      expect(it.uploader.status()).toMatchObject({ setAside: 0, alarm: it.alarms[0]?.message })
+      expect(it.ring.uploaded.size).toBe(0)
+      expect(it.ring.segments).toHaveLength(3)
+    },
+  )
 
   test('another body under its key: a mismatch, set aside with an alarm, and never overwritten', {
     timeout: 60_000,

@@ -105,20 +105,10 @@ test(
 describe.skipIf(!moto)('to an account', () => {
   const region = 'eu-west-1'
   const env: Record<string, string> = {}
-  const deploy = (...more: string[]) =>
-    cdk(
-      [
-        'deploy',
-        '--require-approval',
-        'never',
-        '-o',
-        join(directory, 'd'),
-        '--outputs-file',
-        join(directory, 'outputs.json'),
-        ...more,
-      ],
-      env,
-    )
+  const deploy = (...more: string[]) => {
+    const outputs = ['--outputs-file', join(directory, 'outputs.json')]
+    return cdk(['deploy', '--require-approval', 'never', ...outputs, ...more], env)
+  }
 
   beforeAll(async () => {
     const { url } = stack.use(await startMoto(moto ?? ''))
@@ -126,7 +116,7 @@ describe.skipIf(!moto)('to an account', () => {
     Object.assign(env, { AWS_ENDPOINT_URL: `http://localhost:${url.port}`, AWS_REGION: region })
     Object.assign(env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' })
     const { code, text } = await cdk(
-      ['bootstrap', `aws://123456789012/${region}`, '-o', join(directory, 'e')],
+      ['bootstrap', `aws://123456789012/${region}`, '--app', join(directory, 'a')],
       env,
     )
     expect([code, text]).toEqual([0, expect.stringContaining('bootstrapped')])
@@ -135,7 +125,7 @@ describe.skipIf(!moto)('to an account', () => {
   test(
     'it stops with one sentence while there is no FFmpeg',
     async () => {
-      const { code, text } = await deploy()
+      const { code, text } = await deploy('--app', join(directory, 'a'))
       expect(code).not.toBe(0)
       expect(text).toContain('put a static Linux arm64 binary at layers/ffmpeg/arm64/ffmpeg')
       expect(text).not.toContain('creating CloudFormation changeset')
@@ -148,7 +138,7 @@ describe.skipIf(!moto)('to an account', () => {
     async () => {
       const ffmpeg = join(directory, 'ffmpeg')
       await writeFile(ffmpeg, staticBinary({}))
-      const { code, text } = await deploy('-c', `ffmpeg=${ffmpeg}`)
+      const { code, text } = await deploy('-o', join(directory, 'd'), '-c', `ffmpeg=${ffmpeg}`)
       expect([code, text]).toEqual([0, expect.stringContaining('✅  edgereel')])
       const diff = await cdk(['diff', '--app', join(directory, 'd'), '--method', 'template'], env)
       expect(diff.text).toMatch(/There were no differences|Number of stacks with differences: 0/)

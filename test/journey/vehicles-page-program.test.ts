@@ -50,7 +50,7 @@ srs:
     page.on('pageerror', (error) => faults.push(error.message))
     page.on('console', (message) => {
       const { url } = message.location()
-      const early = /\/thumbnail(\?|$)/.test(url) // Asked for before it was made: the page tries again.
+      const early = /\/thumbnail(\?|$)|\/v1\/recordings\//.test(url) // Asked for before it was there: the page tries again.
       if (message.type() === 'error' && !early) faults.push(`${message.text()} ${url}`)
     })
     await page.goto(/^ready (\S+)/m.exec(program.output)?.[1] ?? '')
@@ -114,10 +114,10 @@ srs:
     await page.getByText('Times are those of the vehicle').waitFor()
     await page.getByLabel('Day').fill('2026-01-02')
     await page.getByLabel('From').fill('10:00:00')
-    await page.getByLabel('To', { exact: true }).fill('10:05:00')
+    await page.getByLabel('To', { exact: true }).fill('10:30:00')
     await page.getByRole('button', { name: 'What does it hold?' }).click()
     const path = `/agent/v1/vehicles/${called}01/history`
-    const item = { startTime: '260102100000', endTime: '260102100500', size: '20000000' }
+    const item = { startTime: '260102100000', endTime: '260102103000', size: '20000000' }
     await expect // The platform passes the vehicle's answer back, as soon as somebody has asked.
       .poll(() => program.post(`${path}/resources`, { items: [item] }), { timeout: 10_000 })
       .toEqual({ taken: true })
@@ -138,7 +138,15 @@ srs:
     await page.getByLabel('Speed').selectOption('4')
     const fast = await position()
     await expect.poll(position, { timeout: 10_000 }).toBeGreaterThan(fast + 8000)
+    for (const speed of ['16', 'keys', '-2', '1']) {
+      await page.getByLabel('Speed').selectOption(speed)
+      await page.waitForTimeout(1000)
+      await moves()
+    }
+    await page.getByRole('button', { name: 'Sound' }).click()
     await moves()
+    const muted = page.locator('video').evaluate((video: HTMLVideoElement) => video.muted)
+    expect(await muted).toBe(false)
     await page.getByRole('button', { name: 'Stop' }).click()
     await page.getByText('Stopped.').waitFor()
   }, 120_000)

@@ -69,7 +69,7 @@ describe.skipIf(!chromium)('vehicles on the page, on canned answers', () => {
     await using opened = await open(onTheRoad(Date.now()), '#/live')
     const { page } = opened
     await page.getByRole('link', { name: 'Vehicles' }).click()
-    await page.getByText('2 vehicles connected, 3 channels').waitFor()
+    await page.getByText('2 vehicles connected, 4 channels').waitFor()
     const card = page.getByLabel('64959409438', { exact: true })
     await card.getByText('JT/T 1078-2016').waitFor()
     const row = card.getByRole('row').filter({ hasText: 'Channel 3' })
@@ -77,12 +77,15 @@ describe.skipIf(!chromium)('vehicles on the page, on canned answers', () => {
       await row.getByText(words).waitFor()
     }
     await page.getByLabel('13800138000', { exact: true }).getByText('JT/T 1078-2019').waitFor()
+    await card.getByRole('row').filter({ hasText: 'History' }).getByRole('link').click()
+    await page.waitForURL('**/#/vehicles/replay-06495940943801')
+    expect(await page.getByRole('link', { name: 'History' }).count()).toBe(0) // It is one.
   })
 
   test.skipIf(!ffmpeg)('a channel is watched, recorded, and a still of it is kept', async () => {
     await using opened = await open(onTheRoad(Date.now()), '#/vehicles')
     const { page, server } = opened
-    await page.getByRole('link', { name: 'Open 64959409438, channel 3' }).click()
+    await page.getByRole('link', { name: 'Open 64959409438, channel 3' }).press('Enter')
     await page.getByText('Connected', { exact: true }).waitFor()
     await expect.poll(() => time(page), { timeout: 15_000 }).toBeGreaterThan(0.5)
     expect(server.asked).toContain(`WS /live/${channel}.flv`)
@@ -117,6 +120,23 @@ describe.skipIf(!chromium)('vehicles on the page, on canned answers', () => {
     await page.getByRole('alert').getByText('this vehicle is not on the list').waitFor()
     expect(server.asked).not.toContain('WS /live/ffffffffffff01.flv')
   })
+
+  test.skipIf(!ffmpeg)(
+    'what this browser cannot decode is watched in stills, and the vehicle kept on',
+    async () => {
+      const data = onTheRoad(Date.now())
+      for (const { video } of data.streams) {
+        if (video) Object.assign(video, { codec: 'h265', codecString: 'hvc1.1.6.L120.90' })
+      }
+      await using opened = await open(data, `#/vehicles/${channel}`)
+      const { page, server } = opened
+      await page.getByText('This browser cannot decode H.265').waitFor()
+      await page.getByRole('img', { name: channel }).waitFor()
+      await page.waitForTimeout(1500)
+      expect(server.asked.filter((line) => line.startsWith('WS ')).at(-1)).toBe(`WS /live/${channel}.flv`)
+      expect(server.asked.filter((line) => line.includes('/still?')).length).toBeGreaterThan(1)
+    },
+  )
 
   test('the deadline passes: the reason, and another call by hand', async () => {
     const data = onTheRoad(Date.now())

@@ -165,7 +165,7 @@ async function answerMedia(
   response: ServerResponse,
   media: Media,
 ): Promise<boolean> {
-  const file = /\/(download|thumbnail|snapshot)$/.exec(path)?.[1]
+  const file = /\/(download|thumbnail|snapshot|still)$/.exec(path)?.[1]
   if (path.endsWith('timestamps.csv')) {
     response.end(media.csv)
     return true

@@ -67,6 +67,10 @@ export function onTheRoad(now: number): PageData {
     connectedAt: now - 754_000 - i * 60_000,
     ...{ packets: 71_204, bytes: 61_300_000 },
   }))
+  const byItself = {
+    ...{ name: 'replay-06495940943801', sim: '064959409438', channel: 1, version: 2016 as const },
+    ...{ door: 'history' as const, connectedAt: now - 31_000, packets: 2204, bytes: 2_300_000 },
+  }
   const file = (n: number) => ({
     from: Math.floor(now / 1000) * 1000 - 3_600_000 + n * 300_000,
     to: Math.floor(now / 1000) * 1000 - 3_300_000 + n * 300_000,
@@ -79,7 +83,7 @@ export function onTheRoad(now: number): PageData {
     open: [],
     vehicles: {
       doors: ['live', 'history'],
-      connected,
+      connected: [...connected, byItself],
       vehicles: [],
       histories: [],
       commands: { to: 'redis://127.0.0.1:6379', queued: 0, sent: 4, failed: 0, expired: 0, dropped: 0 },

@@ -14,6 +14,8 @@ export type LiveOptions = {
   goesOn?: (reason: string) => boolean
   /** What comes may be faster or slower than time: whoever falls behind jumps, and the rate is the caller's. */
   ownRate?: boolean
+  /** Without sound: a picture that has some waits for it where none comes. */
+  silent?: boolean
 }
 
 const watchEveryMs = 1000
@@ -47,7 +49,7 @@ export function playLive(
   video: HTMLVideoElement,
   name: string,
   on: (state: LiveState) => void,
-  { goesOn = () => true, ownRate = false }: LiveOptions = {},
+  { goesOn = () => true, ownRate = false, silent = false }: LiveOptions = {},
 ): () => void {
   let stopped = false
   let failures = 0
@@ -97,7 +99,7 @@ export function playLive(
       const mpegts = await loadLibrary()
       if (stopped) return
       video.addEventListener('playing', () => on({ is: 'playing' }), { once: true, signal: ended.signal })
-      player = createPlayer(mpegts, video, { name, ownRate, fail, onClosed })
+      player = createPlayer(mpegts, video, { name, ownRate, silent, fail, onClosed })
       video.muted ||= failures === 0 // Browsers start a picture by themselves only without sound.
       Promise.resolve(player.play()).catch(() => {}) // Refused autoplay: the watch below sees a paused video.
       watch(video.currentTime, 0, 0)
@@ -112,15 +114,19 @@ export function playLive(
   }
 }
 
-type Source = { name: string; ownRate: boolean; fail: () => void; onClosed: (reason: string) => void }
+type Source = Required<Pick<LiveOptions, 'ownRate' | 'silent'>> & {
+  name: string
+  fail: () => void
+  onClosed: (reason: string) => void
+}
 
 function createPlayer(
   mpegts: Library,
   video: HTMLVideoElement,
-  { name, ownRate, fail, onClosed }: Source,
+  { name, ownRate, silent, fail, onClosed }: Source,
 ): Player {
   const player = mpegts.createPlayer(
-    { type: 'flv', isLive: true, url: links.live(name) },
+    { type: 'flv', isLive: true, url: links.live(name), ...(silent && { hasAudio: false }) },
     {
       enableWorker: false, // Its worker comes from a blob, which `script-src 'self'` rightly refuses.
       enableStashBuffer: false,

@@ -98,6 +98,7 @@ export const vehiclesEn = {
   speedOf: (n: number) => `${n}×`,
   keyFrames: 'Key frames',
   backOf: (n: number) => `${n}× back`,
+  soundHint: 'Sound (only at 1×)',
   snapshot: 'Snapshot',
   fullScreen: 'Full screen',
   recordingRange: 'Recorded into the archive with its own times: it cannot be paused or sped up.',

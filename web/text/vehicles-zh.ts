@@ -81,6 +81,7 @@ export const vehiclesZh: typeof vehiclesEn = {
   speedOf: (n) => `${n} 倍`,
   keyFrames: '仅关键帧',
   backOf: (n) => `倒放 ${n} 倍`,
+  soundHint: '声音（仅 1 倍）',
   snapshot: '截图',
   fullScreen: '全屏',
   recordingRange: '正在以车辆自己的时间录入存档：不能暂停或加速。',

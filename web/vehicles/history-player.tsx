@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import type { HistoryControl, HistoryInfo } from '../../shared/contract/vehicle-api.ts'
 import { agent } from '../api.ts'
-import { mayOperate, vehicles } from '../model.ts'
+import { mayOperate, streams, vehicles } from '../model.ts'
 import { hrefOf } from '../route.ts'
 import { language, text } from '../text/text.ts'
 import { attempt } from '../ui/notice.tsx'
@@ -26,10 +26,17 @@ const tones: Record<HistoryInfo['state'], Tone> = {
 export function HistoryPlayer({ history, zoneMs }: PlayerProps): JSX.Element {
   const screen = useRef<HTMLDivElement>(null)
   const [speed, setSpeed] = useState<SpeedChoice>(normalSpeed)
+  const [sound, setSound] = useState(false)
   const words = text.value.vehicles
+  const hasSound = streams.value.value?.find(({ name }) => name === history.stream)?.audio !== undefined
   const { stream, state, from, to, recording } = history
   const isOver = state === 'over'
-  const shown = { paused: state === 'paused', rate: speed.rate, over: isOver }
+  const shown = {
+    paused: state === 'paused',
+    rate: speed.rate,
+    over: isOver,
+    sound: sound && speed.id === normalSpeed.id,
+  }
   return (
     <section class="tile channel-tile" aria-label={words.history}>
       <div class="tile-screen" ref={screen}>
@@ -60,6 +67,17 @@ export function HistoryPlayer({ history, zoneMs }: PlayerProps): JSX.Element {
         />
         <div class="actions">
           {!isOver && mayOperate.value && <Controls {...{ history, speed, setSpeed }} />}
+          {!isOver && hasSound && (
+            <Button
+              icon="sound"
+              label={words.soundHint}
+              pressed={shown.sound}
+              disabled={speed.id !== normalSpeed.id}
+              onClick={() => setSound(!sound)}
+            >
+              {text.value.live.audio}
+            </Button>
+          )}
           <ScreenActions screen={screen} name={stream} />
         </div>
         <Outcome history={history} />

@@ -18,7 +18,7 @@ export type ScreenProps = {
   /** Whether to try again after an end with this word of the server. */
   goesOn: (reason: string) => boolean
   /** Of history: it is watched on while the page is out of sight, for a range that nobody watches is ended. */
-  history?: { paused: boolean; rate: number; over: boolean }
+  history?: { paused: boolean; rate: number; over: boolean; sound: boolean }
 }
 
 /** The picture of a vehicle's stream, which may have to be called first; words until it comes, and why when it does not. */
@@ -42,11 +42,16 @@ function Video({ name, waiting, goesOn, history, hasSound, wanted }: VideoProps)
   const isOver = history?.over ?? false
   const [wasOver] = useState(isOver)
   // A range that came to its end keeps its last picture: the server closes it, not the page.
+  const silent = history?.sound === false
   const plays = wanted || (isOver && !wasOver)
   useEffect(() => {
     const element = video.current
     if (!element || !plays) return
-    const options = { goesOn: (reason: string) => decide.current(reason), ownRate: history !== undefined }
+    const options = {
+      goesOn: (reason: string) => decide.current(reason),
+      ownRate: history !== undefined,
+      silent,
+    }
     const keep = (next: LiveState) => (before: LiveState) =>
       before.is === 'playing' && next.is === 'playing' ? before : next
     const stop = playLive(element, name, (next) => setState(keep(next)), options)
@@ -54,7 +59,7 @@ function Video({ name, waiting, goesOn, history, hasSound, wanted }: VideoProps)
       stop()
       setState({ is: 'connecting' })
     }
-  }, [name, calls, plays])
+  }, [name, calls, plays, silent])
   useRate(video, history, state)
   return (
     <>
@@ -72,14 +77,15 @@ function useRate(
   history: ScreenProps['history'],
   { is }: LiveState,
 ): void {
-  const { paused = false, rate = 1 } = history ?? {}
+  const { paused = false, rate = 1, sound = false } = history ?? {}
   useEffect(() => {
     const element = video.current
     if (!element || !history || is !== 'playing') return
     element.playbackRate = rate
+    element.muted = !sound
     if (paused) element.pause()
     else void element.play().catch(() => {})
-  }, [paused, rate, is])
+  }, [paused, rate, sound, is])
 }
 
 type OverlayProps = { state: LiveState; waiting: string; onCall: () => void }

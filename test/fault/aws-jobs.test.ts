@@ -38,7 +38,7 @@ const segments = [0, 1, 2].map((seq) => {
 const queues = ['export', 'mux'] as const
 const visibilityS = 2
 const isNight = Number(process.env.EDGEREEL_KILLS ?? 0) >= 100
-const every = isNight ? 3 : 29 // Calls of a port from one kill to the next.
+const every = isNight ? 3 : 47 // Calls of a port from one kill to the next.
 const deaths: [Fault['when'], boolean][] = [
   ['after', true],
   ['before', true],

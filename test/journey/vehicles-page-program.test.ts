@@ -91,7 +91,6 @@ srs:
     await page.getByRole('link', { name: 'Open 64959409438, channel 1' }).click({ timeout: 20_000 })
     await moves()
     await page.getByText('Connected', { exact: true }).waitFor()
-    await page.screenshot({ path: process.env.EDGEREEL_SHOT ?? join(program.data, 'page.png') })
     expect(await hook('on_stop')).toBe('0')
   }, 60_000)
 
@@ -124,6 +123,8 @@ srs:
     await page.getByText('1 file, 20.0 MB').waitFor()
     await page.getByRole('button', { name: 'Play 2026-01-02 10:00:00' }).click()
     await moves()
+    await page.getByText('Connected', { exact: true }).waitFor()
+    await page.screenshot({ path: process.env.EDGEREEL_SHOT ?? join(program.data, 'page.png') })
     const position = async () => (await program.json<{ position: number }>(path)).position
     await page.getByRole('button', { name: 'Pause' }).click()
     await page.getByText('Paused').waitFor()

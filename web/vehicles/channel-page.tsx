@@ -58,7 +58,7 @@ function Heading({ name, part }: HeadingProps): JSX.Element {
     <header class="view-head">
       <div class="actions">
         <h1>{title}</h1>
-        <StatePill name={name} />
+        <StatePill name={name} part={part} />
       </div>
       {parsed?.door === 'live' && (
         <nav class="choice" aria-label={words.views}>
@@ -85,10 +85,12 @@ const tones: Record<'connected' | 'called' | 'away', Tone> = {
   away: 'plain',
 }
 
-function StatePill({ name }: { name: string }): JSX.Element | null {
+/** A vehicle plays what it has recorded over a connection of its own. */
+function StatePill({ name, part }: HeadingProps): JSX.Element | null {
   const answer = vehicles.value.value
   if (!answer) return null
-  const connected = answer.connected.some((channel) => channel.name === name)
+  const line = part === 'history' ? `replay-${name}` : name
+  const connected = answer.connected.some((channel) => channel.name === line || channel.name === name)
   const called = answer.vehicles.some((wanted) => wanted.name === name && wanted.opened)
   const state = connected ? 'connected' : called ? 'called' : 'away'
   return <Pill tone={tones[state]}>{text.value.vehicles.state[state]}</Pill>

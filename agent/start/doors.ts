@@ -34,7 +34,7 @@ import { openVehiclePorts } from './vehicles.ts'
 /** Commands, who may give them, and the ports. */
 export async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, parts: Kept & Live) {
   const { data, config, clock, log } = options
-  const { file, play, phones, ring, uploader, internalToken, metrics, counters } = parts
+  const { file, play, phones, ring, internalToken, metrics, counters } = parts
   const { port, lan, publicUrl } = config.http
   const say = tell(log)
   const tokens = await openTokens({
@@ -60,7 +60,7 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
   })
   await parts.wanted.attach({ ...parts, streams: commands.streams })
   await openGrpc(stack, options, { ...parts, commands, auth })
-  const health = { disk: () => ring.stats().alarm, upload: () => uploader.status().alarm }
+  const health = { disk: () => ring.stats().alarm } // Not the upload: an agent that records is in service.
   const isLocal = config.cloud.api === 'local' && internalToken !== undefined
   const http = stack.use(
     await openHttp({

@@ -106,7 +106,6 @@ test('C6: bytes that are none of RTSP between the frames: taken up again behind 
   await until(() => rig.pictures('door').length > before + 30, 'it goes on', 30_000)
   // Noise inside of a packet cannot be told from its bytes: that the framing was lost around it is the gap.
   expect(rig.gaps('door').length).toBeGreaterThan(0)
-  expect(rig.pictures('door').length).toBeGreaterThan(100)
 }, 90_000)
 
 test('C6: a frame of 65535 bytes that never comes: seen as silence, memory stays', async () => {

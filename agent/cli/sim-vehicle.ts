@@ -3,9 +3,11 @@ import { createLog } from '../../shared/node/log.ts'
 import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { type SimVehicleKind, simOf, simVehicle } from '../sim/vehicle.ts'
 import { simPlatform } from '../sim/vehicle-platform.ts'
+import type { ResourceItem } from '../sim/vehicle-resources.ts'
+import { findServer, type ServerOptions } from './server.ts'
 import { failure, inLanguage } from './words.ts'
 
-type SimVehicleOptions = {
+type SimVehicleOptions = Pick<ServerOptions, 'data' | 'api' | 'token'> & {
   to: string
   sim: string
   count: string
@@ -50,6 +52,9 @@ export function addVehicleSimulator(sim: Command): void {
     .option('--once', 'sends the file once, then ends')
     .option('--redis <url>', 'waits for commands there instead')
     .option('--delay <ms>', 'from a command to the connection', '50')
+    .option('--api <url>', 'with --redis: the edgereel that is told what vehicles hold (EDGEREEL_API)')
+    .option('--token <token>', 'an operator’s token (EDGEREEL_TOKEN)')
+    .option('--data <dir>', 'or the data directory of one on this machine')
     .action(simulateVehicle)
 }
 
@@ -60,12 +65,23 @@ async function simulateVehicle(options: SimVehicleOptions): Promise<void> {
   const common = { ...kind, signal: stopSignal(), log: (message: string) => log.info(message) }
   if (options.redis !== undefined) {
     const delayMs = number(options.delay, '--delay', 0, 60_000)
-    await simPlatform({ ...common, redis: options.redis, delayMs })
+    const onResources = async (channel: string, items: ResourceItem[]) => {
+      const taken = await passOn(options, channel, items)
+      log.info(`${channel} holds ${items.length} files${taken ? '' : ': nobody waits for it any more'}`)
+    }
+    await simPlatform({ ...common, redis: options.redis, delayMs, onResources })
     return
   }
   const sims = Array.from({ length: count }, (_, i) => nextSim(options.sim, i, kind.version))
   const channels = number(options.channels, '--channels', 1, 64)
   await simVehicle({ ...common, ...addressOf(options.to), sims, channels, once: options.once ?? false })
+}
+
+/** As a platform of JT/T 808 passes on a vehicle's 1205. False when nobody waits for it. */
+async function passOn(options: ServerOptions, channel: string, items: ResourceItem[]): Promise<boolean> {
+  const server = await findServer(options)
+  const path = `/agent/v1/vehicles/${channel}/history/resources`
+  return (await server.call<{ taken: boolean }>('POST', path, { items })).taken
 }
 
 function kindOf(options: SimVehicleOptions): SimVehicleKind {

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { AppError } from '../../shared/error.ts'
 import { type Clock, systemClock } from '../../shared/node/clock.ts'
+import { deviceId } from '../protocol/jt1078.ts'
 import { liveChannel, type SimVehicleKind, simOf } from './vehicle.ts'
 import { loadVehicleFootage, type VehicleFootage } from './vehicle-footage.ts'
 import { type HistoryControl, SimHistory } from './vehicle-history.ts'
 import { VehicleLine } from './vehicle-line.ts'
+import { heldFiles, type ResourceItem, timeOf } from './vehicle-resources.ts'
 
 export type SimPlatformOptions = SimVehicleKind & {
   redis: string
@@ -17,6 +19,8 @@ export type SimPlatformOptions = SimVehicleKind & {
   signal: AbortSignal
   log?: (message: string) => void
   time?: Clock
+  /** Passes a vehicle's list (1205) on to who asked for it (9205); without it nobody is answered. */
+  onResources?: (channel: string, items: ResourceItem[]) => Promise<void>
   /** What it was told, for those who check it. */
   onCommand?: (command: PlatformCommand) => void
 }
@@ -95,6 +99,7 @@ class Platform implements Disposable {
     else if (commandId === '9102') this.#close(command, 'live')
     else if (commandId === '9201') this.#open(command, 'history')
     else if (commandId === '9202') this.#control(command)
+    else if (commandId === '9205') this.#list(command).catch((cause) => log(AppError.from(cause).message))
   }
 
   [Symbol.dispose](): void {
@@ -129,6 +134,16 @@ class Platform implements Disposable {
     const playing = this.#playing.get(keyOf(command, 'history'))
     if (control.kind === 'end') this.#close(command, 'history')
     else playing?.history?.control(control)
+  }
+
+  /** The vehicle answers, and the platform passes it on. */
+  async #list({ iccid, channelNo, startTime = '', endTime = '' }: PlatformCommand): Promise<void> {
+    const { onResources, delayMs = 0, signal, time = systemClock } = this.#options
+    if (!onResources) return
+    if (delayMs > 0) await time.sleep(delayMs, signal)
+    const range = { fromMs: timeOf(startTime), toMs: timeOf(endTime) }
+    const channel = deviceId({ sim: iccid, channel: Number(channelNo) })
+    await onResources(channel, heldFiles(range, this.#footage))
   }
 
   #historyOf({ startTime = '', endTime = '', speed = '0' }: PlatformCommand): SimHistory {
@@ -182,12 +197,6 @@ function keyOf({ iccid, channelNo }: PlatformCommand, kind: string): string {
 /** 9201 and 9202: 0 none, 1 … 5 for 1, 2, 4, 8 and 16 times. */
 function speedOf(code: string): number {
   return 2 ** Math.max(0, Math.min(Number(code), 5) - 1)
-}
-
-/** YYMMDDhhmmss as if it were UTC: a vehicle's own time has no zone. */
-function timeOf(text: string): number {
-  const [year = 0, month = 1, day = 1, hour, minute, second] = (text.match(/../g) ?? []).map(Number)
-  return Date.UTC(2000 + year, month - 1, day, hour, minute, second)
 }
 
 /** 9202 without a control is the seed's end of a history. */

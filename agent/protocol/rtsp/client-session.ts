@@ -44,22 +44,29 @@ export type RtspClientEvent =
 
 export type Ports = { rtp: number; rtcp: number }
 type Step = 'OPTIONS' | 'DESCRIBE' | 'SETUP' | 'PLAY' | 'playing' | 'over'
-type Pending = { method: string; uri: string; fields: Record<string, string>; tries: number }
+type Pending = {
+  sequence: number
+  method: string
+  uri: string
+  fields: Record<string, string>
+  tries: number
+}
 
-const channelsMax = 32 // A dollar with a higher channel is no frame: two for each track, and what cameras invent.
+const channelsMax = 32 // A dollar with a higher channel, that the camera did not choose, is no frame.
 
 /**
  * The client's side of one RTSP 1.0 connection (RFC 2326): OPTIONS, DESCRIBE, a SETUP for each track, PLAY, then
- * keep-alive. Bytes in, events and bytes out; one request is under way at a time.
+ * keep-alive. Bytes in, events and bytes out; one request is under way at a time, the newest: one to keep the session
+ * alive is not waited for, as there are cameras that never answer it.
  */
 export class RtspClient {
   readonly #options: RtspClientOptions
   readonly #login: RtspLogin
-  readonly #parser = new RtspParser((channel) => channel < channelsMax)
+  readonly #parser = new RtspParser((channel) => channel < channelsMax || this.#channels.has(channel))
   #events: RtspClientEvent[] = []
   #step: Step = 'OPTIONS'
   #sequence = 0
-  readonly #pending = new Map<number, Pending>()
+  #pending: Pending | undefined
   #requests = 0
   #session: string | undefined
   #timeoutMs = rtspSessionMsDefault
@@ -102,7 +109,7 @@ export class RtspClient {
   keepAlive(): RtspClientEvent[] {
     const method = this.#methods.has('GET_PARAMETER') ? 'GET_PARAMETER' : 'OPTIONS'
     return this.#collect(() => {
-      if (this.#step === 'playing' && this.#pending.size === 0) this.#request(method, this.#control)
+      if (this.#step === 'playing') this.#request(method, this.#control)
     })
   }
 
@@ -143,7 +150,7 @@ export class RtspClient {
       throw new AppError('Unavailable', 'the camera asks for one more request again and again')
     }
     this.#sequence += 1
-    this.#pending.set(this.#sequence, { method, uri, fields, tries })
+    this.#pending = { sequence: this.#sequence, method, uri, fields, tries }
     const bytes = formatRequest(method, uri, {
       CSeq: this.#sequence,
       'User-Agent': `edgereel/${version}`,
@@ -169,10 +176,11 @@ export class RtspClient {
 
   #answered(response: RtspResponse): void {
     const { status, headers } = response
-    const sequence = Number(headers.get('cseq')?.[0])
-    const request = this.#pending.get(sequence)
-    if (!request || status < 200) return // An answer to nothing that was asked, or 100 Continue.
-    this.#pending.delete(sequence)
+    const request = this.#pending
+    const sequence = headers.get('cseq')?.[0] // Some firmware leaves it out.
+    const isMeant = request && (sequence === undefined || Number(sequence) === request.sequence)
+    if (!isMeant || status < 200) return // An answer to nothing that was asked, or 100 Continue.
+    this.#pending = undefined
     const { method, uri, fields, tries } = request
     if (status === 401) {
       this.#login.challenged(headers.get('www-authenticate') ?? [], tries)

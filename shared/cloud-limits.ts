@@ -53,6 +53,7 @@ export const beatsyncReuseMs = 23 * 3_600_000 // An older result is made anew: w
 // --- Cloud API
 export const bearerTokenCharsMax = 512 // Ours are 43; room for what a gateway wraps around them.
 export const rangePlaylistMsMax = 86_400_000 // A day of minutes is a playlist of 300 KB.
+export const edgeIndexesMax = 8 // Indexes read for one stream of an answer: a recording cuts a segment at each end; more is a clock that was set.
 export const listScanMax = 1000 // Rows that one page of a filtered list looks at: a second of DynamoDB at most.
 export const mediaUrlS = 300 // A player asks again for each segment; a link that was copied dies in five minutes.
 export const uploadUrlS = 900 // RELIABILITY.md H7; 16 MB at 150 kb/s.

@@ -1,6 +1,7 @@
 import type { RecordingDetail, RecordingItem } from '../../shared/contract/api.ts'
 import { type Gap, segmentName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
+import { exportGaps } from '../jobs/export-gaps.ts'
 import type { Catalogue } from '../ports.ts'
 import {
   getRecording,
@@ -12,6 +13,8 @@ import {
 import { type SegmentRow, segmentsById } from '../rows/segment.ts'
 import { getTask } from '../rows/task.ts'
 import type { Caller } from './caller.ts'
+import { countWithin, type UnitCount } from './count-within.ts'
+import type { ApiPorts } from './route.ts'
 
 /** A recording that is there and that the caller may see: a token bound to one stream shows only that stream. */
 export async function findRecording(
@@ -86,15 +89,19 @@ export async function recordingItemOf(catalogue: Catalogue, meta: RecordingRow):
 }
 
 export async function recordingDetailOf(
-  catalogue: Catalogue,
+  { catalogue, store, clock }: ApiPorts,
   rows: RecordingRows,
-  nowMs: number,
 ): Promise<RecordingDetail> {
   const { meta } = rows
   const streams: RecordingDetail['streams'] = []
   for (const stream of rows.streams) {
-    const arrived = await arrivedSegments(catalogue, rows, stream, nowMs)
-    streams.push(streamDetail(meta, stream, arrived))
+    const arrived = await arrivedSegments(catalogue, rows, stream, clock.nowMs())
+    const range = { from: stream.from, to: stream.to ?? Number.POSITIVE_INFINITY }
+    // The export has counted what its files show; before it, and while a newer one is made, the indexes are asked.
+    const counted = meta.filesVersion === meta.export?.version ? meta.counts?.[stream.name] : undefined
+    const count = counted ?? (await countWithin(store, [...arrived.values()], range))
+    const gaps = gapsOf(meta, { ...stream, to: stream.to ?? clock.nowMs() }, arrived)
+    streams.push({ ...streamDetail(meta, stream, arrived, count), gaps })
   }
   return { ...headOf(meta, await stateOf(catalogue, meta)), streams }
 }
@@ -103,21 +110,19 @@ function streamDetail(
   meta: RecordingRow,
   stream: RecordingStreamRow,
   arrived: Map<string, SegmentRow>,
-): RecordingDetail['streams'][number] {
-  const rows = [...arrived.values()]
+  { units, damaged }: UnitCount,
+): Omit<RecordingDetail['streams'][number], 'gaps'> {
   const segments = segmentIds(stream).map((id) => ({
     ...id,
     state: segmentState(arrived.get(segmentName(id))),
   }))
-  const clock = clockOf(rows)
-  const damaged = rows.reduce((sum, row) => sum + (row.video?.damaged ?? 0), 0)
+  const clock = clockOf([...arrived.values()])
   return {
     name: stream.name,
     from: stream.from,
     to: stream.to,
-    units: rows.reduce((sum, row) => sum + unitsOf(row), 0),
+    units,
     ...(damaged > 0 && { damaged }),
-    gaps: gapsOf(stream, rows),
     segments,
     ...(clock && { clock }),
     export: {
@@ -134,11 +139,6 @@ export function segmentState(row: SegmentRow | undefined): string {
   return row.status === 'FAILED' ? 'quarantined' : 'stored'
 }
 
-/** Pictures, or audio frames where there is no video. */
-export function unitsOf(row: SegmentRow): number {
-  return row.video?.units ?? row.audio?.units ?? 0
-}
-
 function clockOf(rows: SegmentRow[]): RecordingDetail['streams'][number]['clock'] {
   const [first] = rows
   if (!first) return undefined
@@ -149,10 +149,17 @@ function clockOf(rows: SegmentRow[]): RecordingDetail['streams'][number]['clock'
   }
 }
 
-/** The agent's gaps and those that the archive found, within the recording, each once. */
-function gapsOf(stream: RecordingStreamRow, rows: SegmentRow[]): Gap[] {
-  const to = stream.to ?? Number.POSITIVE_INFINITY
-  const found = rows.flatMap((row) => row.gaps).filter((gap) => gap.to > stream.from && gap.from < to)
-  const unique = new Map([...stream.gaps, ...found].map((gap) => [`${gap.from} ${gap.to} ${gap.cause}`, gap]))
-  return [...unique.values()].sort((a, b) => a.from - b.from)
+/** The agent's gaps and those that the archive found, within the recording; what is not there yet is none before an export went without it. */
+function gapsOf(
+  meta: RecordingRow,
+  stream: RecordingStreamRow & { to: number },
+  arrived: Map<string, SegmentRow>,
+): Gap[] {
+  const isWhole = (row: SegmentRow | undefined) => row !== undefined && row.status !== 'FAILED'
+  const absent = segmentIds(stream).flatMap((id) => {
+    const row = arrived.get(segmentName(id))
+    const isGap = !isWhole(row) && (row !== undefined || meta.filesVersion !== undefined)
+    return isGap ? [{ ...id, failed: row !== undefined }] : []
+  })
+  return exportGaps(stream, [...arrived.values()].filter(isWhole), absent)
 }

@@ -21,7 +21,8 @@ export function exportGaps(
   ]
   const unique = new Map<string, Gap>()
   for (const gap of all) {
-    if (gap.to < stream.from || gap.from >= stream.to) continue
+    const isBefore = gap.from < stream.from && gap.to <= stream.from
+    if (isBefore || gap.from >= stream.to) continue
     const clipped = { ...gap, from: Math.max(gap.from, stream.from), to: Math.min(gap.to, stream.to) }
     unique.set(`${clipped.from} ${clipped.to} ${clipped.cause}`, clipped)
   }

@@ -83,6 +83,7 @@ async function exportRecording(input: Input, ports: JobPorts, run: ExportRun): P
           ...meta,
           files,
           filesVersion: input.version,
+          counts: Object.fromEntries(streams.map(({ name, units, damaged }) => [name, { units, damaged }])),
           gapCount: streams.reduce((sum, { gaps }) => sum + gaps.length, 0),
         }
       : undefined,
@@ -140,7 +141,7 @@ class Exporter {
       part.number = written.length + 1
       if (await this.#exportPart(stream.name, part)) written.push(part)
     }
-    const timestamps = await this.#exportTimestamps(stream.name, written)
+    const { key: timestamps, ...count } = await this.#exportTimestamps(stream.name, written)
     const gaps = exportGaps({ from: stream.from, to, gaps: stream.gaps }, segments, this.#unavailable(stream))
     const clock = segments[0] && {
       offsetMs: segments[0].wallOffsetMs,
@@ -149,7 +150,7 @@ class Exporter {
     }
     const soundNotes = [...new Set(parts.flatMap(({ soundNote }) => soundNote ?? []))]
     const notes = soundNotes.length > 0 ? { soundNotes } : {}
-    return { name: stream.name, parts: written.length, timestamps, gaps, clock, ...notes }
+    return { name: stream.name, parts: written.length, ...count, timestamps, gaps, clock, ...notes }
   }
 
   async #exportPart(stream: string, part: Part): Promise<boolean> {
@@ -191,14 +192,15 @@ class Exporter {
   }
 
   /** Generated twice, to count its bytes and to store them: a day of timestamps would not fit into the memory. */
-  async #exportTimestamps(stream: string, parts: readonly Part[]): Promise<string> {
+  async #exportTimestamps(stream: string, parts: readonly Part[]) {
     const { store } = this.#ports
     const key = keys.timestamps(this.#input.recording, this.#input.version, stream)
-    const body = () => timestampsCsv(store, parts)
+    const tally = { units: 0, damaged: 0 }
     let sizeBytes = 0
-    for await (const lines of body()) sizeBytes += lines.length
+    for await (const lines of timestampsCsv(store, parts, tally)) sizeBytes += lines.length
+    const body = () => timestampsCsv(store, parts)
     await putOnce(store, key, { body, sizeBytes, contentType: 'text/csv; charset=utf-8' })
-    return key
+    return { key, ...tally }
   }
 
   #unavailable(stream: RecordingStreamRow) {

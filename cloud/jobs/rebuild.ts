@@ -134,7 +134,14 @@ const exportManifest = z.looseObject({
   recording: z.string(),
   export: exportState,
   files: z.array(exportFile),
-  streams: z.array(z.looseObject({ gaps: z.array(z.unknown()) })),
+  streams: z.array(
+    z.looseObject({
+      name: z.string(),
+      gaps: z.array(z.unknown()),
+      units: z.number().int().optional(),
+      damaged: z.number().int().optional(),
+    }),
+  ),
 })
 
 /** Of several versions the newest is named, in whatever order they are found. */
@@ -147,10 +154,18 @@ async function exportObject(key: string, ports: JobPorts, found: Rebuilt): Promi
   await changeRecording(catalogue, made.recording, (row) => {
     isNew = (row.filesVersion ?? 0) < made.export.version && row.deletedAt === undefined
     const gapCount = made.streams.reduce((sum, { gaps }) => sum + gaps.length, 0)
-    const files = { files: made.files, filesVersion: made.export.version, gapCount }
+    const files = { files: made.files, filesVersion: made.export.version, gapCount, ...countsOf(made) }
     return isNew ? { ...row, ...files, export: made.export } : undefined
   })
   found.exports += isNew ? 1 : 0
+}
+
+/** None where an older export did not count. */
+function countsOf({ streams }: z.infer<typeof exportManifest>) {
+  const counts = streams.flatMap(({ name, units, damaged = 0 }) =>
+    units === undefined ? [] : [[name, { units, damaged }] as const],
+  )
+  return counts.length === streams.length ? { counts: Object.fromEntries(counts) } : {}
 }
 
 /** A closed recording whose export is not known gets one; one that is complete waits for nothing. */

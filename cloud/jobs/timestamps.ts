@@ -17,19 +17,23 @@ const columns = 'unit,part,pts_ms,pts_iso,from_start_ms,dts_ms,epoch,key,arrival
  *   arrival_ms     agent's wall clock when the unit came, with microseconds
  *   damaged        1: received damaged, and kept
  *
- * Each chunk is good until the next one is asked for.
+ * Each chunk is good until the next one is asked for. `tally` counts along.
  */
-export async function* timestampsCsv(store: ObjectStore, parts: readonly Part[]): AsyncGenerator<Uint8Array> {
+export async function* timestampsCsv(
+  store: ObjectStore,
+  parts: readonly Part[],
+  tally: { units: number; damaged: number } = { units: 0, damaged: 0 },
+): AsyncGenerator<Uint8Array> {
   const csv = new CsvBuffer().text(columns)
   csv.endLine()
-  let unit = 0
   for (const part of parts) {
     for (const segment of part.segments) {
       const { records } = await readIndex(store, await readManifest(store, segment))
       const writeLine = lineWriter(csv, records, part, segment.epoch)
       for (const i of shownRecords(records, part, segment)) {
-        csv.integer(unit).comma()
-        unit += 1
+        csv.integer(tally.units).comma()
+        tally.units += 1
+        if (records.isDamaged(i)) tally.damaged += 1
         const full = writeLine(i)
         if (full) yield full
       }

@@ -34,6 +34,12 @@ export const exportState = z.looseObject({
   task: z.string(),
 })
 
+/** `damaged`: of `units`, received so and kept. */
+export const unitCounts = z.record(
+  z.string(),
+  z.object({ units: z.number().int(), damaged: z.number().int() }),
+)
+
 /**
  * A recording: pk `R#<id>`, sk `META`; gsi1 by month and start; gsi2 (waiting for segments) while a closed one
  * has no complete export. Its streams are rows of their own: sk `STREAM#<name>`.
@@ -62,6 +68,8 @@ export const recordingRow = z.looseObject({
   /** Finished files, of `export.version` or, while that is being made, of the version before. */
   files: z.array(exportFile).optional(),
   filesVersion: z.number().int().optional(),
+  /** By stream, what the files show within the recording: pictures, or audio frames where there is no video. */
+  counts: unitCounts.optional(),
   hold: z.boolean().optional(),
   /** The agent's when it comes, the export's when that is done. */
   gapCount: z.number().int().optional(),

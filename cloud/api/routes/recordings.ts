@@ -24,7 +24,7 @@ import { findRecording, recordingDetailOf, recordingItemOf } from '../recording-
 import { type ApiPorts, type Route, route } from '../route.ts'
 
 export function recordingRoutes(ports: ApiPorts): Route[] {
-  const { catalogue, clock } = ports
+  const { catalogue } = ports
   return [
     route({
       method: 'GET',
@@ -43,7 +43,7 @@ export function recordingRoutes(ports: ApiPorts): Route[] {
       params: idPath,
       answer: recordingDetail,
       async handle({ params, caller }) {
-        return recordingDetailOf(catalogue, await findRecording(catalogue, params.id, caller), clock.nowMs())
+        return recordingDetailOf(ports, await findRecording(catalogue, params.id, caller))
       },
     }),
     route({

@@ -7,7 +7,8 @@ import type { Catalogue } from '../../ports.ts'
 import { listAgents } from '../../rows/access.ts'
 import { type SegmentRow, segmentsBetween } from '../../rows/segment.ts'
 import { mayRead } from '../caller.ts'
-import { segmentState, unitsOf } from '../recording-view.ts'
+import { ofWhole } from '../count-within.ts'
+import { segmentState } from '../recording-view.ts'
 import { type ApiPorts, type Route, route } from '../route.ts'
 
 type RangeQuery = z.output<typeof segmentsQuery>
@@ -46,7 +47,7 @@ export function segmentRoutes({ catalogue }: ApiPorts): Route[] {
 function itemOf(row: SegmentRow): SegmentItem {
   const { agent, stream, epoch, seq, from, to } = row
   const size = row.media ? { mp4Bytes: row.media.sizeBytes } : {}
-  return { agent, stream, epoch, seq, from, to, units: unitsOf(row), state: segmentState(row), ...size }
+  return { agent, stream, epoch, seq, from, to, units: ofWhole(row).units, state: segmentState(row), ...size }
 }
 
 function gapsWithin(row: SegmentRow, query: RangeQuery) {

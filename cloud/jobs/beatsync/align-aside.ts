@@ -1,20 +1,17 @@
 import { once } from 'node:events'
-import { access } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
-import { type Alignment, align, type Refusal } from './align.ts'
+import type { Alignment, Refusal } from './align.ts'
 
-const script = new URL('./align-worker.ts', import.meta.url)
+// In a function of AWS it lies beside the bundle, as a bundle of its own (infra/stack.ts).
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'mjs'
+const script = new URL(`./align-worker.${extension}`, import.meta.url)
 
-/**
- * Aligns in a thread of its own: it takes seconds, in which the API has to answer and the lease to be renewed. Where
- * the code is one bundled file (a function of its own, with nothing else to do meanwhile) it is done here.
- */
+/** Aligns in a thread of its own: it takes seconds, in which the API has to answer and the lease to be renewed. */
 export async function alignAside(
   dance: Float32Array,
   bgm: Float32Array,
   signal: AbortSignal,
 ): Promise<Alignment | Refusal> {
-  if (!(await isThere(script))) return align(dance, bgm)
   signal.throwIfAborted()
   const worker = new Worker(script, { workerData: { dance, bgm } })
   try {
@@ -26,9 +23,3 @@ export async function alignAside(
     await worker.terminate()
   }
 }
-
-const isThere = (url: URL) =>
-  access(url).then(
-    () => true,
-    () => false,
-  )

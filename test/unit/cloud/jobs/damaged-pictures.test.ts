@@ -35,6 +35,6 @@ test('pictures that came damaged are in the MP4, flagged in the CSV, and counted
   expect(head?.split(',').at(-1)).toBe('damaged')
   const flagged = lines.flatMap((line, n) => (line.split(',').at(-1) === '1' ? [n] : []))
   expect(flagged).toEqual([...hurt])
-  const detail = await recordingDetailOf(rig.ports.catalogue, rows, rig.clock.nowMs())
+  const detail = await recordingDetailOf(rig.ports, rows)
   expect(detail.streams).toMatchObject([{ units: 20, damaged: 3, gaps: [] }])
 })

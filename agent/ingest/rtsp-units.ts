@@ -98,7 +98,8 @@ export class RtspUnits {
     for (const report of lane ? reports : []) {
       if (!lane) continue
       lane.report = { report, atMs: arrivalMs }
-      this.#join?.report(lane.format.track, report)
+      // 0: the camera has no clock (RFC 3550, section 6.4.1): of two such reports nothing belongs together.
+      if (report.ntpMs > 0) this.#join?.report(lane.format.track, report)
     }
     return { bye }
   }

@@ -48,9 +48,9 @@ class AacDepacketizer implements Depacketizer {
     this.#frameTicks = (config.frameSamples * clockRate) / config.sampleRate
   }
 
-  push({ packet, lost, restarted, arrivalMs }: Received): RtpUnit[] {
+  push({ packet, lost, arrivalMs }: Received): RtpUnit[] {
     this.#lost += lost
-    if (lost > 0 || restarted) this.#fragment = undefined
+    if (lost > 0) this.#fragment = undefined
     const read = this.#sizes(packet.payload)
     if (!read) return this.#refuse()
     const { sizes, data } = read

@@ -61,9 +61,9 @@ export class LatmDepacketizer implements Depacketizer {
     this.#frameTicks = frameTicks
   }
 
-  push({ packet: { timestamp, marker, payload }, lost, restarted, arrivalMs }: Received): RtpUnit[] {
+  push({ packet: { timestamp, marker, payload }, lost, arrivalMs }: Received): RtpUnit[] {
     this.#lost += lost
-    if (lost > 0 || restarted) {
+    if (lost > 0) {
       this.#headless = this.#element !== undefined && this.#element.timestamp === timestamp
       this.#element = undefined
     }

@@ -1,4 +1,9 @@
-import { rtpReorderMs, rtpReorderPackets, rtpSequenceJumpMax } from '../../../shared/limits.ts'
+import {
+  rtpMisorderMax,
+  rtpReorderMs,
+  rtpReorderPackets,
+  rtpSequenceJumpMax,
+} from '../../../shared/limits.ts'
 
 export type RtpPacket = {
   payloadType: number
@@ -68,10 +73,8 @@ export function rtpHeader({
 /** A packet in its order. */
 export type Received = {
   packet: RtpPacket
-  /** How many packets are missing before it. */
+  /** How many packets are missing before it; one where another numbering began, since nobody knows. */
   lost: number
-  /** Another numbering began: what is missing before it is not known. */
-  restarted: boolean
   /** Monotonic ms. */
   arrivalMs: number
 }
@@ -111,7 +114,7 @@ export class RtpSequencer {
     if (this.#ssrc !== packet.ssrc) return this.#restart(packet, arrivalMs)
     const ahead = signed16(packet.sequence - this.#next)
     if (ahead === 0) return [this.#give(packet, 0, arrivalMs), ...this.#consecutive()]
-    if (Math.abs(ahead) > rtpSequenceJumpMax) return this.#stray(packet, arrivalMs)
+    if (ahead > rtpSequenceJumpMax || ahead < -rtpMisorderMax) return this.#stray(packet, arrivalMs)
     if (ahead < 0) {
       this.figures.late += 1
       return []
@@ -160,13 +163,21 @@ export class RtpSequencer {
   #restart(packet: RtpPacket, arrivalMs: number): Received[] {
     const restarted = this.#ssrc !== undefined
     if (restarted) this.figures.restarts += 1
-    const before = this.#waiting
-    this.#waiting = []
+    const given = this.#waited()
+    const lost = restarted ? 1 : 0
     this.#ssrc = packet.ssrc
-    this.#next = packet.sequence
-    this.#highest = packet.sequence - 1
-    this.figures.late += before.length
-    return [{ ...this.#give(packet, 0, arrivalMs), restarted }]
+    this.#highest = packet.sequence - 1 - lost
+    given.push(this.#give(packet, lost, arrivalMs))
+    return given
+  }
+
+  /** All that waited for packets which will not come any more. */
+  #waited(): Received[] {
+    const waiting = this.#waiting
+    this.#waiting = []
+    return waiting.map(({ packet, arrivalMs }) =>
+      this.#give(packet, signed16(packet.sequence - this.#next), arrivalMs),
+    )
   }
 
   #give(packet: RtpPacket, lost: number, arrivalMs: number): Received {
@@ -174,7 +185,7 @@ export class RtpSequencer {
     this.figures.lost += lost
     this.#highest += lost + 1
     this.#next = (packet.sequence + 1) & 0xffff
-    return { packet, lost, restarted: false, arrivalMs }
+    return { packet, lost, arrivalMs }
   }
 }
 

@@ -168,6 +168,13 @@ function videoFormat(
   fmtp: ReadonlyMap<string, string>,
   names: readonly string[],
 ): VideoFormat {
+  const reordered = fmtp.get('packetization-mode') === '2' || Number(fmtp.get('sprop-max-don-diff') ?? 0) > 0
+  if (reordered) {
+    throw new AppError(
+      'InvalidArgument',
+      'the camera sends its packets in another order than that of decoding, which is not read: turn interleaving off',
+    )
+  }
   const sets = names.flatMap((name) => (fmtp.get(name) ?? '').split(','))
   const parameterSets = sets
     .map((text) => withoutStartCode(Uint8Array.from(Buffer.from(text.trim(), 'base64'))))

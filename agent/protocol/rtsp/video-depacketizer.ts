@@ -1,6 +1,6 @@
 import { nalUnitsPerUnitMax, rtpPictureBytesMax } from '../../../shared/limits.ts'
 import { claimsFirstSlice } from '../../../shared/media/h264-slice.ts'
-import { isVcl, type NalCodec, nalType } from '../../../shared/media/nal.ts'
+import { isVcl, type NalCodec, nalType, splitAnnexB } from '../../../shared/media/nal.ts'
 import type { Depacketizer, RtpUnit } from './depacketizer.ts'
 import { NalSlab } from './nal-slab.ts'
 import type { Received } from './rtp.ts'
@@ -47,9 +47,9 @@ export class VideoDepacketizer implements Depacketizer {
     this.#open = codec === 'h264' ? openH264 : openH265
   }
 
-  push({ packet, lost, restarted, arrivalMs }: Received): RtpUnit[] {
+  push({ packet, lost, arrivalMs }: Received): RtpUnit[] {
     const units: RtpUnit[] = []
-    if (lost > 0 || restarted) this.#loss(lost, packet.timestamp)
+    if (lost > 0) this.#loss(lost, packet.timestamp)
     if (this.#draft && this.#draft.timestamp !== packet.timestamp) this.#finish(units)
     const payload = this.#open(packet.payload)
     if (payload.kind === 'bad') this.#refuse()
@@ -74,11 +74,15 @@ export class VideoDepacketizer implements Depacketizer {
     this.#doubtful = this.#draft?.timestamp !== timestamp
   }
 
+  /** What cannot be read is as good as lost. */
   #refuse(): void {
     this.refused += 1
     this.#gathers = false
     if (this.#draft) this.#draft.damaged = true
-    else this.#doubtful = true
+    else {
+      this.#lost += 1
+      this.#doubtful = true
+    }
   }
 
   #take(payload: Payload, timestamp: number, arrivalMs: number): void {
@@ -159,16 +163,18 @@ const stapA = 24
 const fuA = 28
 
 /**
- * RFC 6184, section 5.
+ * RFC 6184, section 5. Types that it leaves undefined say nothing (section 5.2).
  *
  *   type 1–23: the NAL unit     24 STAP-A: header │ (size u16 │ NAL unit) …
- *   28 FU-A: F 1 NRI 2 type 5 │ S 1 E 1 R 1 type 5 │ piece
+ *   28 FU-A: F 1 NRI 2 type 5 │ S 1 E 1 R 1 type 5 │ piece     0, 30, 31: undefined
  */
 function openH264(payload: Uint8Array): Payload {
   const [indicator, header = 0] = payload
   if (indicator === undefined) return { kind: 'none' }
   const type = indicator & 0x1f
-  if (type >= 1 && type < stapA) return { kind: 'whole', nalUnits: [payload] }
+  if (hasStartCode(payload)) return annexB(payload)
+  if (type === 0 || type > 29) return { kind: 'none' }
+  if (type < stapA) return { kind: 'whole', nalUnits: [payload] }
   if (type === stapA) return aggregated(payload, 1)
   if (type !== fuA || payload.length < 3) return { kind: 'bad' }
   return {
@@ -193,6 +199,7 @@ function openH265(payload: Uint8Array): Payload {
   const [first, second = 0, header = 0] = payload
   if (first === undefined) return { kind: 'none' }
   if (payload.length < 3) return { kind: 'bad' }
+  if (hasStartCode(payload)) return annexB(payload)
   const type = (first >> 1) & 0x3f
   if (type < aggregation) return { kind: 'whole', nalUnits: [payload] }
   if (type === aggregation) return aggregated(payload, 2)
@@ -203,6 +210,20 @@ function openH265(payload: Uint8Array): Payload {
     piece: payload.subarray(3),
     start: (header & 0x80) !== 0,
     end: (header & 0x40) !== 0,
+  }
+}
+
+/** Against the RFCs some firmware sends Annex B; no NAL unit begins so, of either codec. */
+function hasStartCode(payload: Uint8Array): boolean {
+  const [a, b, c, d] = payload
+  return a === 0 && b === 0 && (c === 1 || (c === 0 && d === 1))
+}
+
+function annexB(payload: Uint8Array): Payload {
+  try {
+    return { kind: 'whole', nalUnits: splitAnnexB(payload) }
+  } catch {
+    return { kind: 'bad' } // More NAL units than a picture may have.
   }
 }
 

@@ -102,6 +102,22 @@ test('sound waits for the first picture, then is where it arrived; sender report
   expect(heard.map(({ ptsMs }) => ptsMs - 1_700_000_000_000)).toEqual([-10, 10, 80])
 })
 
+test('reports of a camera without a clock move no sound', () => {
+  const { taker, units } = rig([video, sound])
+  const packetizer = new H264Packetizer({ payloadType: 96, ssrc: 1, sequence: 0 })
+  for (const packet of packets(packetizer, 0, 0)) taker.rtp(0, packet, 1000)
+  const noClock = (rtpTimestamp: number) => {
+    const report = senderReport({ ssrc: 1, wallMs: 0, rtpTimestamp, packets: 0, bytes: 0 })
+    report.fill(0, 8, 16)
+    return report
+  }
+  taker.rtcp(0, noClock(0), 1000)
+  taker.rtcp(1, noClock(8 * 4000), 5000) // Four seconds later by both clocks.
+  const header = rtpHeader({ payloadType: 8, marker: false, sequence: 0, timestamp: 8 * 4010, ssrc: 2 })
+  taker.rtp(1, Buffer.concat([header, new Uint8Array(160)]), 5010)
+  expect(units.at(-1)).toMatchObject({ track: 'audio', ptsMs: 1_700_000_004_010 })
+})
+
 test('lost sound is a gap between the frames that came', () => {
   const { taker, units, gaps } = rig([video, sound])
   const packetizer = new H264Packetizer({ payloadType: 96, ssrc: 1, sequence: 0 })
@@ -135,4 +151,37 @@ test('a clock that jumps begins another epoch, and nothing stops', () => {
       taker.rtp(0, packet, 1000 + n * 40)
   expect(units.map(({ epoch }) => epoch)).toEqual([0, 0, 1, 1])
   expect(units.map(({ ptsMs }) => ptsMs - 1_700_000_000_000)).toEqual([0, 40, 80, 120])
+})
+
+type Numbered = { sequence?: number; ssrc?: number }
+
+/** Pictures 0 to 39; from `at` on the camera's numbering is another, or steps. */
+function renumbered(at: number, change: Numbered, missing = 0) {
+  const { taker, gaps, units } = rig([video])
+  const before = new H264Packetizer({ payloadType: 96, ssrc: 1, sequence: 1000 })
+  const after = new H264Packetizer({ payloadType: 96, ssrc: 1, sequence: 1000, ...change })
+  for (let n = 0; n < 40; n += 1) {
+    if (n >= at && n < at + missing) continue
+    for (const packet of packets(n < at ? before : after, n, 0)) taker.rtp(0, packet, 1000 + n * 40)
+  }
+  taker.end()
+  const shown = units.map(({ ptsMs }) => (ptsMs - 1_700_000_000_000) / 40)
+  const notShown = Array.from({ length: 40 }, (_, n) => n).filter((n) => !shown.includes(n))
+  const spans = gaps.map(({ fromMs, toMs }) => [fromMs, toMs].map((ms) => (ms - 1_700_000_000_000) / 40))
+  const damaged = units.filter((unit) => unit.damaged).map(({ ptsMs }) => (ptsMs - 1_700_000_000_000) / 40)
+  return { spans, notShown, damaged }
+}
+
+test.each<[string, number, Numbered, number]>([
+  ['numbers leap far ahead: it dropped more than a window', 20, { sequence: 40_000 }, 5],
+  ['numbers leap far ahead, and nothing is missing', 20, { sequence: 40_000 }, 0],
+  ['numbers leap back a little', 20, { sequence: 600 }, 0],
+  ['another source of the same camera', 20, { ssrc: 2 }, 5],
+])('%s: a picture that is not there is in a gap', (_name, at, change, missing) => {
+  const { spans, notShown, damaged } = renumbered(at, change, missing)
+  expect(notShown.length).toBeLessThanOrEqual(missing + 2)
+  for (const n of [...notShown, ...damaged]) {
+    expect(spans.some(([from = 0, to = 0]) => from < n && n <= to)).toBe(true)
+  }
+  expect(spans.length).toBeGreaterThan(0)
 })

@@ -14,7 +14,7 @@ function read(depacketizer: Depacketizer, packets: readonly Given[]): string[] {
         ...{ payloadType: 96, marker, sequence: 0, timestamp: at, ssrc: 1 },
         payload: Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex')),
       },
-      ...{ lost, restarted: false, arrivalMs: 0 },
+      ...{ lost, arrivalMs: 0 },
     }),
   )
   return [...units, ...depacketizer.end()].map(
@@ -83,15 +83,26 @@ describe('H.264 (RFC 6184)', () => {
         { hex: '78 00ff 6742', marker: true },
         { hex: '6588', at: 9, marker: true },
       ],
-      ['9:6588'],
+      ['9:6588-1'],
     ],
     [
-      'kinds that are not taken',
+      'kinds that are undefined say nothing',
+      [{ hex: '6588', marker: true }, { hex: '7e00' }, { hex: '' }, { hex: '4188', at: 9, marker: true }],
+      ['0:6588', '9:4188'],
+    ],
+    [
+      'an interleaved packet cannot be read: what it held is missing',
       [
-        { hex: '7d00', marker: true },
-        { hex: '', marker: true },
+        { hex: '6588', marker: true },
+        { hex: '7900', at: 9, marker: true },
+        { hex: '4188', at: 18, marker: true },
       ],
-      [],
+      ['0:6588', '18:4188-1'],
+    ],
+    [
+      'Annex B, which no RFC allows',
+      [{ hex: '00000001 6742 000001 68ce' }, { hex: '000001 6588', marker: true }],
+      ['0:6742,68ce,6588'],
     ],
   ])('%s', (_name, packets, units) => {
     expect(read(new VideoDepacketizer('h264'), packets)).toEqual(units)
@@ -111,6 +122,8 @@ describe('H.265 (RFC 7798)', () => {
       [{ hex: '6201 93 af01' }, { hex: '6201 13 02' }, { hex: '6201 53 03', marker: true }],
       ['0:2601af010203'],
     ],
+    ['Annex B of more NAL units than there are', [{ hex: '00000101'.repeat(20_000), marker: true }], []],
+    ['Annex B', [{ hex: '00000001 40010c 00000001 2601af', marker: true }], ['0:40010c,2601af']],
     ['the beginning of FU is lost', [{ hex: '6201 53 03', marker: true, lost: 1 }], ['0:!-1']],
   ])('%s', (_name, packets, units) => {
     expect(read(new VideoDepacketizer('h265'), packets)).toEqual(units)

@@ -43,7 +43,7 @@ describe('StreamMuxConfig', () => {
 
 const packet = (payload: string, { timestamp = 0, marker = true, lost = 0 } = {}): Received => ({
   packet: { payloadType: 97, marker, sequence: 0, timestamp, ssrc: 1, payload: hex(payload) },
-  ...{ lost, restarted: false, arrivalMs: 0 },
+  ...{ lost, arrivalMs: 0 },
 })
 const parts = (units: readonly { parts: Uint8Array[] }[]) =>
   units.map((unit) => Buffer.concat(unit.parts).toString('hex'))

@@ -62,10 +62,32 @@ describe('the order of packets', () => {
     const sequencer = new RtpSequencer({ reorders: false })
     sequencer.push(packet(10), 0)
     expect(sequencer.push(packet(40_000), 0)).toEqual([])
-    expect(sequencer.push(packet(11), 0)).toMatchObject([{ lost: 0, restarted: false }])
+    expect(sequencer.push(packet(11), 0)).toMatchObject([{ lost: 0 }])
     sequencer.push(packet(40_000), 0)
-    expect(sequencer.push(packet(40_001), 0)).toMatchObject([{ lost: 0, restarted: true }])
-    expect(sequencer.push(packet(1, 2), 0)).toMatchObject([{ restarted: true }])
+    expect(sequencer.push(packet(40_001), 0)).toMatchObject([{ lost: 1 }])
+    expect(sequencer.push(packet(1, 2), 0)).toMatchObject([{ lost: 1 }])
+    expect(sequencer.highest).toBe(1)
+    expect(sequencer.figures).toMatchObject({ lost: 2, restarts: 2 })
+  })
+
+  test('numbers that step back further than packets overtake are another numbering', () => {
+    const sequencer = new RtpSequencer({ reorders: false })
+    sequencer.push(packet(1000), 0)
+    expect(sequencer.push(packet(901), 0)).toEqual([])
+    expect(sequencer.push(packet(1001), 0)).toMatchObject([{ lost: 0 }])
+    sequencer.push(packet(800), 0)
+    expect(sequencer.push(packet(801), 0)).toMatchObject([{ packet: { sequence: 801 }, lost: 1 }])
+  })
+
+  test('what waited when another numbering began is given before it', () => {
+    const sequencer = new RtpSequencer({ reorders: true })
+    for (const sequence of [10, 12, 14]) sequencer.push(packet(sequence), 0)
+    const given = sequencer.push(packet(500, 2), 0)
+    expect(given.map(({ packet: { sequence }, lost }) => [sequence, lost])).toEqual([
+      [12, 1],
+      [14, 1],
+      [500, 1],
+    ])
   })
 
   test('what waits is bounded in packets', () => {

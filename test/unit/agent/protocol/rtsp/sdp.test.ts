@@ -60,6 +60,8 @@ test.each([
   [['m=video 0 RTP/AVP 26'], /set it to H.264 or H.265/],
   [['m=application 0 RTP/AVP 107'], /set it to H.264 or H.265/],
   [['m=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/0'], /runs at 0 Hz/],
+  [['m=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=fmtp:96 packetization-mode=2'], /interleaving off/],
+  [['m=video 0 RTP/AVP 96', 'a=rtpmap:96 H265/90000', 'a=fmtp:96 sprop-max-don-diff=2'], /interleaving off/],
   [
     ['m=audio 0 RTP/AVP 97', 'a=rtpmap:97 MPEG4-GENERIC/8000', 'a=fmtp:97 mode=AAC-hbr'],
     /how it is configured/,

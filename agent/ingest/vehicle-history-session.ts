@@ -7,10 +7,12 @@ import {
   historyLostMs,
   historyRetriesMax,
   historySlackMs,
+  historySteadyMs,
   vehicleRepeatMs,
   vehicleSilenceMs,
 } from '../../shared/vehicle-limits.ts'
 import type { TimeRange } from './vehicle-history-lists.ts'
+import { HistoryPlace } from './vehicle-history-place.ts'
 
 /** `waiting`: the vehicle has not come, or not come back; `over`: it is not played any more. */
 export type HistoryState = 'waiting' | 'playing' | 'paused' | 'over'
@@ -59,10 +61,13 @@ export class HistorySession {
   /** Wall ms of the vehicle: the newest picture. */
   #position: number
   #reached = false
+  #hasPictures = false
   /** Of the epoch that plays. */
   #anchor: { epoch: number; offsetMs: number } | undefined
   #publisher: HistoryPublisher | undefined
   readonly #needs: SessionNeeds
+  /** Of what people control; a recording is played from its beginning to its end. */
+  readonly #controlled: HistoryPlace | undefined
   #askedMs: number
   #sinceMs: number
   #heardMs: number
@@ -75,6 +80,7 @@ export class HistorySession {
     this.isRecorded = isRecorded
     this.#needs = needs
     this.#position = range.from
+    this.#controlled = isRecorded ? undefined : new HistoryPlace(range.from, needs.nextStart)
     this.#askedMs = nowMs
     this.#sinceMs = nowMs
     this.#heardMs = nowMs
@@ -90,7 +96,7 @@ export class HistorySession {
   }
 
   get position(): number {
-    return this.#position
+    return Math.max(this.range.from, this.#controlled?.position ?? this.#position)
   }
 
   /** Whether a picture came. */
@@ -106,6 +112,7 @@ export class HistorySession {
   attach(publisher: HistoryPublisher, nowMs: () => number): HistoryPublisher {
     this.#publisher = publisher
     this.#anchor = undefined // Another connection, another clock.
+    this.#controlled?.restart(this.position)
     this.#heardMs = nowMs()
     if (this.#state === 'waiting') this.#state = 'playing'
     return {
@@ -144,10 +151,14 @@ export class HistorySession {
     return false
   }
 
-  /** The vehicle was told to go there: its stamps count from there on. */
-  seek(to: number): void {
-    this.#position = to
-    this.#anchor = undefined
+  /** The vehicle was told to play on like this. */
+  turn(direction: 'forward' | 'back'): void {
+    this.#controlled?.play(direction)
+  }
+
+  /** The vehicle was told to go there. */
+  seek(to: number, nowMs: number): void {
+    this.#controlled?.seek(to, nowMs)
   }
 
   finish(reason: HistoryEnd): void {
@@ -160,17 +171,29 @@ export class HistorySession {
   }
 
   get #isThrough(): boolean {
-    return this.#reached && this.#position >= this.range.to - historySlackMs
+    return this.#reached && this.position >= this.range.to - historySlackMs
   }
 
   #push(publisher: HistoryPublisher, unit: AccessUnit, nowMs: number): void {
     if (this.#publisher !== publisher) return
     this.#heardMs = nowMs
-    if (this.#anchor?.epoch !== unit.epoch) this.#place(unit)
+    if (nowMs - this.#askedMs > historySteadyMs) this.#retries = 0
+    if (this.#controlled) this.#step(this.#controlled, unit, nowMs)
+    else this.#follow(unit)
     this.#reached = true
-    const at = unit.ptsMs + (this.#anchor?.offsetMs ?? 0)
-    this.#position = Math.max(this.#position, at)
     publisher.push(unit)
+  }
+
+  #step(place: HistoryPlace, { track, sourceMs, ptsMs }: AccessUnit, nowMs: number): void {
+    this.#hasPictures ||= track === 'video'
+    if (track === 'audio' && this.#hasPictures) return
+    if (sourceMs === undefined) place.came(ptsMs, 'timeline', nowMs)
+    else place.came(sourceMs, 'vehicle', nowMs)
+  }
+
+  #follow(unit: AccessUnit): void {
+    if (this.#anchor?.epoch !== unit.epoch) this.#place(unit)
+    this.#position = Math.max(this.#position, unit.ptsMs + (this.#anchor?.offsetMs ?? 0))
   }
 
   /** A new run of the vehicle's clock begins where it was told to play, or at the next thing that it holds. */
@@ -179,7 +202,7 @@ export class HistorySession {
     const next = isJump ? this.#needs.nextStart(this.#position) : undefined
     const offsetMs = (next ?? this.#position) - ptsMs
     this.#anchor = { epoch, offsetMs }
-    if (this.isRecorded) this.#needs.setWallOffset({ wallOffsetMs: offsetMs, wallBoundMs: historyBoundMs })
+    this.#needs.setWallOffset({ wallOffsetMs: offsetMs, wallBoundMs: historyBoundMs })
   }
 
   #lost(nowMs: number): void {
@@ -206,13 +229,13 @@ export class HistorySession {
     else if (nowMs - this.#askedMs >= vehicleRepeatMs && this.#asks < 2) {
       this.#asks += 1
       this.#askedMs = nowMs
-      this.#needs.ask(this.#position)
+      this.#needs.ask(this.position)
     }
   }
 
   #tickPlaying(nowMs: number): void {
     // Some vehicles go on past the end, some say nothing any more and keep the connection.
-    if (this.#position >= this.range.to + historySlackMs) this.finish('complete')
+    if (this.position >= this.range.to + historySlackMs) this.finish('complete')
     else if (nowMs - this.#heardMs < vehicleSilenceMs) return
     else if (this.#isThrough) this.finish('complete')
     else this.#giveUp(nowMs)
@@ -231,7 +254,8 @@ export class HistorySession {
     this.#state = 'waiting'
     this.#sinceMs = nowMs
     this.#askedMs = nowMs
-    this.#position = Math.floor(this.#position / 1000) * 1000 // Commands know seconds.
+    this.#position = Math.floor(this.position / 1000) * 1000 // Commands know seconds.
+    this.#controlled?.restart(this.#position)
     this.#needs.ask(this.#position)
   }
 }

@@ -210,9 +210,11 @@ export class VehicleHistory implements AsyncDisposable {
 
   #control({ address, session }: Entry, action: Exclude<HistoryAction, { action: 'stop' }>): void {
     const { clock, zoneOf } = this.#options
+    const nowMs = clock.monotonicMs()
     if (action.action === 'pause') session.pause()
-    const goesOn = action.action !== 'resume' || session.resume(clock.monotonicMs())
-    if (action.action === 'seek') session.seek(action.at)
+    else if (action.action === 'seek') session.seek(action.at, nowMs)
+    else session.turn(action.action === 'back' ? 'back' : 'forward')
+    const goesOn = action.action !== 'resume' || session.resume(nowMs)
     if (goesOn) this.#say(controlCommand(address, action, zoneOf(address.sim)))
   }
 

@@ -51,6 +51,7 @@ export class VehicleUnits {
   readonly #sound: VehicleSound
   readonly #clock: VehicleClock
   readonly #decodeTimes = new DecodeTimes(0)
+  readonly #plays: boolean
   #frames: { config: AccessUnit['config']; clock: AudioClock } | undefined
   /** Timeline ms of the newest picture and sound. */
   readonly #newest: { video?: number; audio?: number } = {}
@@ -59,6 +60,7 @@ export class VehicleUnits {
 
   constructor({ now, nextEpoch, sequence, held, output, plays = false }: VehicleUnitsOptions) {
     this.#output = output
+    this.#plays = plays
     this.#sequence = new Jt1078Sequence(sequence)
     this.#clock = new VehicleClock(now, nextEpoch, { plays })
     const refused = (reason: VehicleRefusal) => output.refused(reason)
@@ -127,7 +129,8 @@ export class VehicleUnits {
     const { dtsMs, ptsMs } = this.#decodeTimes.next(time.ptsMs)
     this.#tellGap(ptsMs, loss)
     const hurt = damaged ? { damaged: true } : {}
-    this.#unit({ track: 'video', ...picture, dtsMs, ptsMs, arrivalMs, ...about(time), ...hurt })
+    const source = this.#plays && typeof timestampMs === 'number' ? { sourceMs: timestampMs } : {}
+    this.#unit({ track: 'video', ...picture, dtsMs, ptsMs, arrivalMs, ...about(time), ...hurt, ...source })
   }
 
   #soundFrames({ config, frames, timestampMs, arrivalMs }: VehicleSoundFrames): void {

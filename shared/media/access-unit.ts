@@ -66,6 +66,8 @@ export type AccessUnit = {
   readonly timeSource: 'device' | 'arrival'
   /** Received damaged but kept. */
   readonly damaged?: boolean
+  /** The source's stamp as it came, where it says more than the timeline: history that is played back and forth. */
+  readonly sourceMs?: number
 }
 
 /** A range in which a source should have given pictures and did not, or they were lost. */

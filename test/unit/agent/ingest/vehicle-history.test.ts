@@ -235,6 +235,9 @@ test('pause, go on, faster, to another time; who pauses for so long that the veh
   ])
   feed(publisher, 10, 60)
   expect(history.get(device).position).toBe(at('10:06:00'))
+  await clock.advance(6000)
+  feed(publisher, 70, 0)
+  expect(history.get(device).position).toBe(at('10:06:00'))
   history.control(device, { action: 'pause' })
   publisher.end('silent')
   await clock.advance(3_600_000)
@@ -242,6 +245,55 @@ test('pause, go on, faster, to another time; who pauses for so long that the veh
   said()
   expect(history.control(device, { action: 'resume' }).state).toBe('waiting')
   expect(said()).toEqual(['9201 261118100600 261118101500'])
+})
+
+/** Key frames of the recording, seconds from its beginning, each in an epoch of its own, as rewinding makes them. */
+function rewind(publisher: ReturnType<ReturnType<typeof rig>['publish']>, seconds: number[], epoch: number) {
+  for (const [i, second] of seconds.entries()) {
+    const ms = stampMs + 10_000_000 + epoch * 1000 + i * 500
+    publisher.push(fakeUnit({ ms, key: true, epoch: epoch + i, sourceMs: stampMs + second * 1000 }))
+  }
+}
+
+test('backwards the place goes back, and forward from there, whatever list is known', async () => {
+  const { history, publish, clock } = rig()
+  const asked = history.query(device, range)
+  history.lists.answer(device, [item('10:00:00', '10:05:00'), item('10:05:00', '10:15:00')])
+  await asked
+  await history.play(device, { ...range, record: false })
+  const publisher = publish()
+  rewind(publisher, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20], 0)
+  expect(history.get(device).position).toBe(at('10:00:20'))
+  history.control(device, { action: 'back', speed: 2 })
+  rewind(publisher, [22, 20, 18, 14, 10], 20) // One was on its way.
+  expect(history.get(device).position).toBe(at('10:00:10'))
+  history.control(device, { action: 'resume' })
+  rewind(publisher, [11, 12], 40)
+  expect(history.get(device).position).toBe(at('10:00:12'))
+  history.control(device, { action: 'seek', at: at('10:08:00') })
+  rewind(publisher, [13], 50)
+  await clock.advance(1000)
+  rewind(publisher, [479, 480, 481], 60)
+  expect(history.get(device).position).toBe(at('10:08:01'))
+  history.control(device, { action: 'back', speed: 16 })
+  rewind(publisher, [450, 400, 350, 300, 250, 200, 150, 100, 50, 0, -10], 80)
+  expect(history.get(device).position).toBe(at('10:00:00'))
+})
+
+test('a vehicle that is lost now and then in a long range is asked again each time', async () => {
+  const { history, publish, said, clock } = rig()
+  await history.play(device, { ...range, record: true })
+  for (let loss = 0; loss < 6; loss += 1) {
+    const publisher = publish()
+    for (let part = 0; part < 4; part += 1) {
+      feed(publisher, loss * 80 + part * 20, 20, loss)
+      await clock.advance(20_000)
+    }
+    publisher.end('peer')
+    await clock.advance(6000)
+    expect(history.get(device).state).toBe('waiting')
+  }
+  expect(said().filter((text) => text.startsWith('9201'))).toHaveLength(7)
 })
 
 test('nobody watches it and it is not recorded: it is ended', async () => {

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Duration, RemovalPolicy, Size, Validations } from 'aws-cdk-lib'
 import type { Table } from 'aws-cdk-lib/aws-dynamodb'
@@ -22,6 +22,8 @@ export type HandlerOptions = {
   layer?: ILayerVersion
   /** Copied beside the bundle, by path from the root of the checkout. */
   files?: string[]
+  /** Scripts of its threads, each bundled beside it: `align-worker.ts` is there as `align-worker.mjs`. */
+  threads?: string[]
 }
 
 /** One handler: bundled by esbuild into one file, with a role that may write its own log and nothing else yet. */
@@ -32,7 +34,7 @@ export class Handler extends Construct {
 
   constructor(scope: Construct, id: string, options: HandlerOptions) {
     super(scope, id)
-    const { name, size, settings, layer, files = [] } = options
+    const { name, size, settings, layer, files = [], threads = [] } = options
     this.name = name
     this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
     const logGroup = new LogGroup(this, 'Log', {
@@ -68,7 +70,10 @@ export class Handler extends Construct {
         commandHooks: {
           beforeInstall: () => [],
           beforeBundling: () => [],
-          afterBundling: (input, output) => files.map((file) => `cp -R "${join(input, file)}" "${output}"`),
+          afterBundling: (input, output) => [
+            ...files.map((file) => `cp -R "${join(input, file)}" "${output}"`),
+            ...threads.map((thread) => bundleThread(input, thread, output)),
+          ],
         },
       },
     })
@@ -103,9 +108,7 @@ export class Handler extends Construct {
   /** Rows, and the two indexes. No scans. */
   allowRows(table: Table): void {
     this.#allow(
-      ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem', 'Query'].map(
-        (it) => `dynamodb:${it}`,
-      ),
+      ['GetItem', 'PutItem', 'DeleteItem', 'Query'].map((it) => `dynamodb:${it}`),
       [table.tableArn],
     )
     this.#allow(
@@ -124,4 +127,10 @@ export class Handler extends Construct {
   #allow(actions: string[], resources: string[]): void {
     this.role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions, resources }))
   }
+}
+
+function bundleThread(input: string, thread: string, output: string): string {
+  const outfile = join(output, `${basename(thread, '.ts')}.mjs`)
+  const how = '--bundle --platform=node --format=esm --target=node24 --minify --log-level=warning'
+  return `"${join(input, 'node_modules/.bin/esbuild')}" "${join(input, thread)}" ${how} --outfile="${outfile}"`
 }

@@ -30,6 +30,7 @@ export class EdgereelStack extends Stack {
       new QueueWorker(this, name, {
         ...{ name, size: jobSizes[name], settings },
         ...(needsFfmpeg.has(name) && { layer }),
+        ...(name === 'beatsync' && { threads: ['cloud/jobs/beatsync/align-worker.ts'] }),
       })
     const workers = queueNames.map(worker)
     const of = (name: QueueName) => workers[queueNames.indexOf(name)] as QueueWorker

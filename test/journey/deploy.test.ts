@@ -11,9 +11,13 @@ import {
 } from '@aws-sdk/client-s3'
 import { ListQueuesCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { alignCases } from '../support/beatsync-rig.ts'
 import { edgereel } from '../support/command-line.ts'
+import { awsMissing } from '../support/emulators/aws-world.ts'
 import { findMoto, startMoto } from '../support/emulators/moto.ts'
 import { repository } from '../support/modules.ts'
+import { realMovies } from '../support/movie-source.ts'
+import { hasProgram } from '../support/shared-data.ts'
 import { staticBinary } from '../support/static-binary.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
@@ -84,6 +88,26 @@ test('its bundles load as Lambda loads them, and the API answers with the page',
     '/v1/recordings': { statusCode: 401 },
   })
 })
+
+const lacking =
+  awsMissing() ??
+  (hasProgram('ffmpeg') && realMovies.length > 0 && alignCases().length > 0
+    ? undefined
+    : 'FFmpeg and the data')
+if (lacking) console.log(`skipped in part: ${lacking}`)
+
+test.skipIf(lacking)(
+  'its bundles work: a recording with its picture, music under a dance, aligned in a thread of its own',
+  async () => {
+    const program = join(repository, 'test/support/emulators/run-bundles.ts')
+    const { stdout } = await promisify(execFile)(process.execPath, [program, join(directory, 'a')])
+    const { task, offsetMs, ...made } = JSON.parse(stdout)
+    expect(made).toEqual({ state: 'ready', thumbnail: 'ffd8ff', isMovie: true, threads: 1 })
+    expect(task).toMatchObject({ status: 'SUCCESS', attempts: 1 })
+    expect(Math.abs(task.result.variants.modular.offsetMs - offsetMs)).toBeLessThan(10)
+  },
+  cdkMs,
+)
 
 test(
   'a deployment without credentials synthesises the very same, and says that they are missing',

@@ -1,16 +1,13 @@
-import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
 import type { apiHandler } from '../../cloud/aws/lambda/api-handler.ts'
 import { queueNames } from '../../cloud/ports.ts'
+import { bundlesOf } from './emulators/bundles.ts'
 import { lambdaContext } from './emulators/lambda-context.ts'
 
 // A process of its own: loads each bundle of a cloud assembly as Lambda does, and asks the API for the page. The
 // names it gives are of nothing that exists: whoever calls AWS while it is loaded fails. Prints JSON.
 
-type Assets = { files: Record<string, { displayName?: string; source: { path?: string } }> }
 type Handler = ReturnType<typeof apiHandler>
 
-const assembly = resolve(process.argv[2] ?? '')
 const queue = (name: string) => `https://sqs.eu-west-1.amazonaws.com/123456789012/${name}`
 Object.assign(process.env, {
   ...{ EDGEREEL_BUCKET: 'edgereel-archive-x', EDGEREEL_TABLE: 'edgereel-catalogue-x' },
@@ -24,13 +21,10 @@ Object.assign(process.env, {
   ),
 })
 
-const { files } = JSON.parse(await readFile(join(assembly, 'edgereel.assets.json'), 'utf8')) as Assets
 const loaded: Record<string, unknown> = {}
 const answers: Record<string, unknown> = {}
-for (const { displayName = '', source } of Object.values(files)) {
-  const name = /^(\w+)\/.*Function\/Code$/.exec(displayName)?.[1]
-  if (name === undefined || source.path === undefined) continue
-  const module = (await import(join(assembly, source.path, 'index.mjs'))) as { handler?: Handler }
+for (const [name, path] of await bundlesOf(process.argv[2] ?? '')) {
+  const module = (await import(path)) as { handler?: Handler }
   loaded[name] = typeof module.handler
   if (name === 'api' && module.handler) await askAll(module.handler)
 }

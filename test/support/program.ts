@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parse, stringify } from 'yaml'
 import { agentName } from '../../agent/agent-name.ts'
 import type { RecordingDetail, RecordingItem } from '../../shared/contract/api.ts'
 import { type AwsProgram, cloudIsAws, startAwsProgram } from './emulators/aws-program.ts'
@@ -53,9 +54,8 @@ export class Program implements AsyncDisposable {
     const data = options.data ?? (await mkdtemp(join(tmpdir(), 'edgereel-')))
     const port = options.port ?? (await freePort())
     const cloud = cloudIsAws() ? await startAwsProgram(agentName()) : undefined
-    const uploads = cloud && `cloud: { api: '${cloud.url}', token: '${cloud.deviceToken}' }`
     const config = join(data, 'test-config.yaml')
-    const yaml = [options.config, uploads].filter((part) => part !== undefined).join('\n')
+    const yaml = cloud ? withCloud(options.config, cloud) : (options.config ?? '')
     await writeFile(config, yaml)
     const child = spawn(
       process.execPath,
@@ -188,6 +188,12 @@ export class Program implements AsyncDisposable {
     await this.#cloud?.[Symbol.asyncDispose]()
     if (this.#owned) await rm(this.data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
+}
+
+/** A configuration that uploads there. */
+function withCloud(config: string | undefined, { url, deviceToken }: AwsProgram): string {
+  const own: unknown = config === undefined ? {} : parse(config)
+  return stringify({ ...(own as object), cloud: { api: url, token: deviceToken } })
 }
 
 export async function freePort(): Promise<number> {

@@ -5,6 +5,7 @@ import type {
   RingPolicy,
 } from '../../shared/contract/agent-api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
+import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { PhoneBroadcast } from '../ingest/phone-broadcast.ts'
 import type { Phones } from '../ingest/phones.ts'
@@ -34,7 +35,11 @@ export type CommandParts = Pick<StreamParts, 'hub'> & {
   phones: Phones
   broadcast: PhoneBroadcast
   /** Vehicles that are called when somebody wants them. */
-  wants?: { nameOf(name: string): string | undefined; always(stream: string, always: boolean): void }
+  wants?: {
+    nameOf(name: string): string | undefined
+    always(stream: string, always: boolean): void
+    recordingOf(stream: string): string | undefined
+  }
   sources: Pick<Sources, 'set' | 'setAlways' | 'check' | 'hold' | 'info' | 'list' | 'nameOf' | 'remove'>
   recordings: Recordings
   report: (recording: Recording) => Promise<RecordingReport>
@@ -100,13 +105,20 @@ function snapshotCommand(
 
 async function startRecording(
   request: StartRecordingRequest,
-  { recordings, hub, sources, clock }: Pick<CommandParts, 'recordings' | 'hub' | 'sources' | 'clock'>,
+  {
+    recordings,
+    hub,
+    sources,
+    clock,
+    wants,
+  }: Pick<CommandParts, 'recordings' | 'hub' | 'sources' | 'clock' | 'wants'>,
   streams: StreamParts,
 ): Promise<RecordingStarted> {
   const { require: wanted = [], ...claim } = request
   const names = request.streams.map((name) => known(name, streams))
   const required = wanted === 'all' ? names : wanted.map((name) => known(name, streams))
   const isRepeated = request.id !== undefined && (await recordings.has(request.id))
+  if (!isRepeated && wants) refuseHistories(names, wants)
   using _held = isRepeated ? undefined : await awaitRequired(required, { hub, sources, clock })
   const recording = await recordings.start({ ...claim, streams: names })
   return {
@@ -116,6 +128,21 @@ async function startRecording(
       state: stateOf(recording, streams.hub.stream(name)?.state === 'live'),
       startsAt: from,
     })),
+  }
+}
+
+/** What a vehicle recorded long ago has no place in a recording of now: it would be empty. */
+function refuseHistories(names: readonly string[], wants: NonNullable<CommandParts['wants']>): void {
+  for (const name of names) {
+    const id = wants.recordingOf(name)
+    if (id === undefined) continue
+    throw new AppError(
+      'AlreadyExists',
+      `${name} is being recorded already, with the vehicle’s own times, as ${id}`,
+      {
+        zh: `${name} 已在以车辆自身时间录制：${id}。`,
+      },
+    )
   }
 }
 

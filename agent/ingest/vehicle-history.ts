@@ -160,6 +160,11 @@ export class VehicleHistory implements AsyncDisposable {
     return entry !== undefined && entry.session.state !== 'over'
   }
 
+  /** The recording that this stream goes into, with the vehicle's own times. */
+  recordingOf(stream: string): string | undefined {
+    return this.shows(stream) ? this.#byStream(stream)?.recording : undefined
+  }
+
   /** Of the stream of a range that was asked for here; nothing happens for others. */
   setWatched(stream: string, viewers: number): void {
     const entry = this.#byStream(stream)

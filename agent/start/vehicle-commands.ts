@@ -56,6 +56,8 @@ export type VehicleWants = {
   /** Kept, whether anybody watches or not. */
   always(stream: string, always: boolean): void
   waitMs(stream: string): number | undefined
+  /** The recording of history that has this stream for itself: its times are not those of now. */
+  recordingOf(stream: string): string | undefined
   /** Ends recordings of history that a killed agent left open. Answers the others. */
   resume(recordings: readonly Recording[]): Promise<Recording[]>
 }
@@ -117,6 +119,7 @@ export function startVehicleCalls(
     always: (stream, always) => want(stream, 'always', always),
     waitMs: (stream) =>
       (historyChannelOf(stream) ?? nameOf(stream)) === undefined ? undefined : vehicleWaitMs,
+    recordingOf: (stream) => history.recordingOf(stream),
     resume: (recordings) => endHistories(recordings, parts),
   }
 }

@@ -165,6 +165,9 @@ srs:
     expect((await program.json<HistoryInfo>(path)).state).toBe('playing')
     const refused = await program.fetch(`${path}/control`, { method: 'POST', body: '{"action":"pause"}' })
     expect(refused.status).toBe(412)
+    const beside = JSON.stringify({ streams: [stream] })
+    const second = await program.fetch('/agent/v1/recordings', { method: 'POST', body: beside })
+    expect([second.status, await second.text()]).toEqual([409, expect.stringContaining(recording)])
     await program.until(
       async () => (await program.json<HistoryInfo>(path)).state === 'over',
       30_000,

@@ -47,7 +47,7 @@ const nowhere = {
     new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
 }
 
-function make(config: CommandParts['config'] = { streams: {} }): Commands {
+function make(config: CommandParts['config'] = { streams: {} }, wants?: CommandParts['wants']): Commands {
   const files = new Map<string, Recording>()
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
   hub = createHub({ clock, onEvent: () => undefined, openSink: () => sink })
@@ -78,6 +78,7 @@ function make(config: CommandParts['config'] = { streams: {} }): Commands {
   const ring = { usedBytes: 1, quotaBytes: 2, freeBytes: 3, segments: 4, queueBytes: 5 }
   return createCommands({
     ...{ name: 'lab', version: '0.0.0', clock, config, file, hub, phones, recordings },
+    ...(wants && { wants }),
     report: async ({ id, state, from, to }) => ({ id, state, from, to, streams: [] }),
     broadcast: new PhoneBroadcast({ clock, phones: () => phones.connected() }),
     sources: new Sources({ hub, clock, open: sourceOpener({ guard: nowhere, clock }) }),
@@ -237,5 +238,22 @@ test('figures have the shape of the contract', async () => {
     streams: { live: 1, waiting: 0 },
     phones: { connected: 1, waiting: 0 },
     upload: { state: 'waiting', pendingSegments: 7, message: 'the cloud cannot be reached' },
+  })
+})
+
+test('a history that goes into the archive takes no recording of now beside it, unless it is the same one again', async () => {
+  const commands = make(undefined, {
+    nameOf: () => undefined,
+    always: () => undefined,
+    recordingOf: (stream) => (stream === 'replay-x' ? 'take-1' : undefined),
+  })
+  hub.publish({ name: 'replay-x', kind: 'vehicle', identity: 'v', onDisplaced: () => undefined })
+  connect('left')
+  await expect(
+    commands.recordings.start({ streams: ['left', 'replay-x'], labels: [] }),
+  ).rejects.toMatchObject({ kind: 'AlreadyExists', message: expect.stringContaining('take-1') })
+  expect((await commands.recordings.list({ limit: 10 })).recordings).toEqual([])
+  expect(await commands.recordings.start({ streams: ['left'], labels: [] })).toMatchObject({
+    streams: [{ name: 'left' }],
   })
 })

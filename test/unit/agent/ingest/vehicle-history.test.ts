@@ -131,10 +131,12 @@ test('recorded: the claim first, wall times from the range, closed when it is th
   const { history, publish, said } = rig()
   const { stream, recording } = await history.play(device, { ...range, record: true, title: 'crossing' })
   expect(recording).toBe('take-1')
+  expect(history.recordingOf(stream)).toBe('take-1')
   const publisher = publish()
   feed(publisher, 0, 900)
   publisher.end('peer')
   await settle()
+  expect(history.recordingOf(stream)).toBeUndefined()
   expect(said()).toEqual([
     `claim ${stream} 261118100000`,
     '9201 261118100000 261118101500',

@@ -12,7 +12,7 @@ import { openRtmpRig } from '../support/rtmp-rig.ts'
 import { hasProgram, sharedPath } from '../support/shared-data.ts'
 
 const run = promisify(execFile)
-const programs = ['ffmpeg', 'ffprobe', 'gst-launch-1.0', 'rtmpdump', 'mpv', 'cvlc'] as const
+const programs = ['ffmpeg', 'ffprobe', 'gst-launch-1.0', 'rtmpdump', 'mpv'] as const
 const missing = programs.filter((name) => !hasProgram(name))
 if (missing.length > 0) console.warn(`RTMP journeys without ${missing.join(', ')}: not installed`)
 const has = (name: (typeof programs)[number]) => !missing.includes(name)
@@ -222,19 +222,6 @@ describe.skipIf(!has('ffmpeg'))('players: the first picture decodes, no word of 
       url,
     ])
     expect(stdout).toBe('')
-  })
-
-  test.skipIf(!has('cvlc'))('VLC', async () => {
-    const file = join(directory, 'vlc.ts')
-    // It refuses to run as root; what it says about missing displays is not about us.
-    const home = await mkdtemp(join(tmpdir(), 'edgereel-vlc-'))
-    const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-    await run('chmod', ['777', home, directory])
-    const out = `#standard{access=file,mux=ts,dst=${file}}`
-    const args = ['-q', '--run-time', '3', url, '--sout', out, 'vlc://quit']
-    await run('cvlc', args, { ...nobody, env: { ...process.env, HOME: home } })
-    await rm(home, { recursive: true })
-    await decodes(file, 20)
   })
 
   test('a viewer that stops reading is skipped and ended, the others see everything', async () => {

@@ -57,8 +57,10 @@ function special(event: HookEvent): object {
   if (event.action === 'on_vehicle_data') {
     return { payloadType: event.payloadType, base64: Buffer.from(event.bytes).toString('base64') }
   }
-  const { transport, reason } = event
-  return { transport, ...(reason === undefined ? {} : { reason }) }
+  const { action, transport, reason } = event
+  // As SRS for a viewer without a page: which page it is on is not known here.
+  const page = action === 'on_play' ? { pageUrl: '' } : {}
+  return { ...page, transport, ...(reason === undefined ? {} : { reason }) }
 }
 
 /** One body for each stream of a recording that is closed. Its MP4 follows when the cloud has made it. */

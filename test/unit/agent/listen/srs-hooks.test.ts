@@ -8,6 +8,7 @@ import { srsPlayers } from '../../../../agent/listen/srs-hooks-clients.ts'
 import { SrsViewers } from '../../../../agent/listen/srs-hooks-viewers.ts'
 import { systemClock } from '../../../../shared/node/clock.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
+import { type SrsVersion, srsAsides, srsBody, srsClients, srsVersions } from '../../../support/srs-bodies.ts'
 
 const device = '06495940943803'
 
@@ -53,34 +54,66 @@ async function rig() {
   }
 }
 
-// As SRS 4 and SRS 3 send them.
-const srs4 = {
-  ...{ server_id: 'vid-0xk989d', service_id: '382k7r9c', action: 'on_play', client_id: '341w361a' },
-  ...{ ip: '127.0.0.1', vhost: '__defaultVhost__', app: 'live', tcUrl: 'rtmp://127.0.0.1:1935/live' },
-  ...{ stream: device, param: '', pageUrl: '', stream_url: `/live/${device}`, stream_id: 'vid-124q9y3' },
-}
-const srs3 = {
-  action: 'on_play',
-  client_id: 1985,
-  ip: '192.168.1.10',
-  vhost: 'v',
-  app: 'live',
-  stream: device,
+const versions = srsVersions(device)
+const srs4 = srsBody('on_play', version('4.0'))
+
+function version(name: string): SrsVersion {
+  const found = versions.find((one) => one.name === name)
+  if (!found) throw new Error(`SRS ${name}?`)
+  return found
 }
 
-test('recorded bodies of SRS 3 and 4, and the seed’s own curl lines', async () => {
+test.each(versions)('SRS $name: on_play, on_stop, and what else it tells', async (one) => {
   await using it = await rig()
-  expect(await it.session(srs4)).toBe('200 0')
-  expect(await it.session(srs3)).toBe('200 0')
+  for (const body of srsAsides(one)) expect(await it.session(body)).toBe('200 0')
+  expect(it.log).toEqual([])
+  expect(await it.session(srsBody('on_play', one))).toBe('200 0')
+  for (const body of srsAsides(one)) expect(await it.session(body)).toBe('200 0')
+  expect(it.hooks.figures).toMatchObject({ viewers: 1, channels: 1 })
+  expect(await it.session(srsBody('on_stop', one))).toBe('200 0')
+  expect(it.log).toEqual([`+${device}`, `-${device}`])
+  expect(await it.session(srsBody('on_play', { ...one, common: { ...one.common, app: 'other' } }))).toBe(
+    '200 1',
+  )
+})
+
+test('viewers of all versions and the seed’s own curl lines are counted side by side', async () => {
+  await using it = await rig()
+  for (const one of versions) expect(await it.session(srsBody('on_play', one))).toBe('200 0')
   const curl = { 'content-type': 'application/x-www-form-urlencoded' }
   const line = `{"client_id":"dsfsdfsafd","stream":"${device}","action":"on_play"}`
   expect(await it.post('/api/v1/sessions', line, curl)).toBe('200 0')
-  expect(it.hooks.figures).toMatchObject({ viewers: 3, channels: 1 })
-  expect(await it.session({ ...srs4, action: 'on_stop' })).toBe('200 0')
-  expect(await it.session({ ...srs3, action: 'on_stop' })).toBe('200 0')
+  expect(it.hooks.figures).toMatchObject({ viewers: versions.length + 1, channels: 1 })
+  for (const one of versions) expect(await it.session(srsBody('on_stop', one))).toBe('200 0')
   expect(it.log).toEqual([`+${device}`])
   expect(await it.post('/api/v1/sessions', line.replace('on_play', 'on_stop'), curl)).toBe('200 0')
   expect(it.log).toEqual([`+${device}`, `-${device}`])
+})
+
+test.each([3, 5] as const)('the clients of SRS %i: who plays, not who sends', async (major) => {
+  const id = (n: number) => (major === 3 ? n : `id${n}`)
+  const page = srsClients(
+    [
+      { id: id(1), stream: device, publish: true },
+      { id: id(2), stream: device },
+      { id: id(3), stream: device, app: 'replay', type: 'rtmp-play' },
+      { id: id(4), stream: device, vhost: 'video.test.com', type: 'rtc-play' },
+    ],
+    major,
+  )
+  const server = createServer((_request, response) => response.end(JSON.stringify(page))).listen(
+    0,
+    '127.0.0.1',
+  )
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  const players = await srsPlayers(`http://127.0.0.1:${port}`, AbortSignal.timeout(3000))
+  server.close()
+  expect(players).toEqual([
+    { id: String(id(2)), app: 'live', device },
+    { id: String(id(3)), app: 'replay', device },
+    { id: String(id(4)), app: 'live', device },
+  ])
 })
 
 test('repeated, reordered and missing fields do no harm', async () => {

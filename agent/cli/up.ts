@@ -24,6 +24,8 @@ export type UpOptions = {
 // Jobs stream: with a small young generation their memory stays lower (an 8 h export: 187 to 212 MB).
 // The agent: what is young there is mostly kept by a GOP cache (100 streams: 414 to 326 MB, docs/performance.md).
 const nodeArgs = { agent: ['--max-semi-space-size=4'], cloud: ['--max-semi-space-size=4'] }
+// glibc gives each of a dozen threads a heap of its own, and each keeps the most that it ever held.
+const heaps = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2' }
 
 /**
  * The supervisor of an agent and its local cloud. Either may die and is started again without the other's loss.
@@ -49,7 +51,7 @@ export async function up(options: UpOptions): Promise<number> {
       args: name === 'cloud' ? cloudArguments(data, config) : agentArguments(data, options, camera?.address),
       nodeArgs: nodeArgs[name],
       // Types are stripped and code is compiled once: half of a start, and 25 MB of each process.
-      env: { NODE_COMPILE_CACHE: join(data, 'compile-cache') },
+      env: { NODE_COMPILE_CACHE: join(data, 'compile-cache'), ...heaps },
       log,
       onReady: ready.resolve,
       onFatal: fatal.resolve,

@@ -37,13 +37,9 @@ export async function exchange(request: ClientRequest, body: Body, timeouts: Tim
   } catch (error) {
     throw linkError(error)
   } finally {
-    if (!request.writableFinished || !request.destroyed) releaseOrDestroy(request)
+    // A request whose body was not sent to its end leaves a connection that cannot be used again.
+    if (!request.writableFinished) request.destroy()
   }
-}
-
-/** A request whose body was not sent to its end leaves a connection that cannot be used again. */
-function releaseOrDestroy(request: ClientRequest): void {
-  if (!request.writableFinished) request.destroy()
 }
 
 function guardTime(request: ClientRequest, { connectMs, idleMs }: Timeouts): void {

@@ -1,11 +1,15 @@
 import { keys } from '../../shared/contract/segment.ts'
 import { uploadKeepMs } from '../../shared/limits.ts'
+import type { Row } from '../ports.ts'
 import { changeRow } from '../rows/change-row.ts'
+import { withWorkKeys } from '../rows/job-state.ts'
 import { timeKey, work } from '../rows/keys.ts'
+import { isRebuilding } from '../rows/rebuild.ts'
 import { type SegmentRow, segmentRow } from '../rows/segment.ts'
 import { deleteOldVersions } from './delete-objects.ts'
 import type { JobPorts } from './job-ports.ts'
 import { purge } from './purge.ts'
+import { rawCreatedEvent } from './raw-event.ts'
 import { retain } from './retention.ts'
 import { sendAgain } from './send-again.ts'
 
@@ -25,13 +29,16 @@ export async function expire(
 ): Promise<{ segments: number; objects: number; sentAgain: number }> {
   const sentAgain = await sendAgain(ports, signal)
   const segments = await expireRaw(ports, signal)
-  if (keepMs !== undefined) await retain(ports, keepMs, signal)
-  await purge(ports, signal)
+  if (!(await isRebuilding(ports.catalogue))) {
+    if (keepMs !== undefined) await retain(ports, keepMs, signal)
+    await purge(ports, signal)
+  }
   const old = await deleteOldVersions(ports, signal)
   return { segments, objects: old + (await expireTemporary(ports, signal)), sentAgain }
 }
 
-async function expireRaw({ store, catalogue, clock }: JobPorts, signal: AbortSignal): Promise<number> {
+async function expireRaw(ports: JobPorts, signal: AbortSignal): Promise<number> {
+  const { store, catalogue, clock } = ports
   const now = clock.nowMs()
   let deleted = 0
   for (;;) {
@@ -44,15 +51,32 @@ async function expireRaw({ store, catalogue, clock }: JobPorts, signal: AbortSig
       const isVerified =
         segment.media &&
         (await store.head(segment.media.key, { sizeOnly: true }))?.sizeBytes === segment.media.sizeBytes
-      if (isVerified) for (const key of rawKeys(segment)) await store.delete(key)
+      if (!isVerified) {
+        await muxAgain(segment, ports)
+        continue
+      }
+      for (const key of rawKeys(segment)) await store.delete(key)
       await changeRow(catalogue, segment, (before) => {
         const { gsi2pk: _pk, gsi2sk: _sk, ...rest } = before ?? segment
-        return isVerified ? { ...rest, rawDeletedAt: now } : rest
+        return { ...rest, rawDeletedAt: now }
       })
-      deleted += isVerified ? 1 : 0
+      deleted += 1
     }
   }
 }
+
+/** Its MP4 is gone or cut short: the row must not say otherwise, and the raw files make a new one. */
+async function muxAgain(segment: SegmentRow, { catalogue, queue, clock }: JobPorts): Promise<void> {
+  const key = keys.raw(segment, 'json')
+  await changeRow(catalogue, segment, (before) => {
+    const { gsi2pk: _pk, gsi2sk: _sk, media: _media, ...rest } = before ?? segment
+    if (segment.deletedAt !== undefined) return rest as Row
+    return withWorkKeys({ ...(rest as Row), ...freshAttempts, status: 'PENDING', updatedAt: clock.nowMs() })
+  })
+  if (segment.deletedAt === undefined) await queue.send('mux', rawCreatedEvent(key, 0))
+}
+
+const freshAttempts = { attempts: 0, leaseUntil: 0, progress: 0 }
 
 /** Pictures, and sound that is in the MP4. G.711 has only its raw file. */
 function rawKeys(segment: SegmentRow): string[] {

@@ -6,6 +6,7 @@ import { jsonBodyBytesMax, rebuildParallel, recordingBytesMax } from '../../shar
 import { planSegment } from '../../shared/media/mp4/segment.ts'
 import type { ObjectStore } from '../ports.ts'
 import { newestFirst } from '../rows/months.ts'
+import { beginRebuild, endRebuild } from '../rows/rebuild.ts'
 import { changeRecording, exportFile, exportState, recordingRow, saveRecording } from '../rows/recording.ts'
 import { getSegment, newSegmentRow, noteSegmentDay } from '../rows/segment.ts'
 import { inParallel } from './in-parallel.ts'
@@ -30,15 +31,19 @@ export type Rebuilt = {
 /**
  * One step of making the catalogue again from the objects: first what agents wrote (`raw/`), then the exports,
  * then a look at every recording. What the catalogue holds already is left as it is, so that a step may be done
- * twice, and beside work that goes on. Not in the objects: tokens, shares, who did what, agents.
+ * twice, and beside work that goes on; until the last step nothing is deleted that a recording which is not there
+ * again may want. Not in the objects: tokens, shares, who did what, agents.
  */
 export async function rebuildStep(ports: JobPorts, cursor: string | undefined): Promise<Rebuilt> {
   const { phase, inner } = splitCursor(cursor)
   const found: Rebuilt = { segments: 0, muxing: 0, recordings: 0, exports: 0, failed: [] }
   if (phase === 'look') {
     const next = await lookAtRecordings(ports, inner)
-    return next === undefined ? found : { ...found, cursor: `look|${next}` }
+    if (next !== undefined) return { ...found, cursor: `look|${next}` }
+    await endRebuild(ports.catalogue)
+    return found
   }
+  await beginRebuild(ports.catalogue)
   const page = await ports.store.list(phase === 'raw' ? 'raw/' : 'exports/', inner)
   await inParallel(page.keys, rebuildParallel, async ({ key, sizeBytes }) => {
     try {
@@ -124,10 +129,11 @@ async function damagedOf(store: ObjectStore, id: SegmentId): Promise<number[]> {
 
 async function rebuildRecording(key: string, { store, catalogue, clock }: JobPorts, found: Rebuilt) {
   const parsed = recording.parse(await readJson(store, key, recordingBytesMax))
-  if ((await saveRecording(catalogue, parsed, clock.nowMs())) === 'old') return
+  const saved = await saveRecording(catalogue, parsed, clock.nowMs())
+  // Also of one that is there: a rebuild may have been killed between the two.
   if ((await store.head(keys.hold(parsed.id), { sizeOnly: true })) !== undefined)
-    await changeRecording(catalogue, parsed.id, (row) => ({ ...row, hold: true }))
-  found.recordings += 1
+    await changeRecording(catalogue, parsed.id, (row) => (row.hold ? undefined : { ...row, hold: true }))
+  if (saved === 'saved') found.recordings += 1
 }
 
 const exportManifest = z.looseObject({

@@ -24,12 +24,15 @@ export async function retain(
   let recordings = 0
   for await (const meta of recordingsFrom(ports, before)) {
     signal.throwIfAborted()
-    if (!isOver(meta, before)) staying.push(meta)
-    else if (await letGo(meta, before, ports)) recordings += 1
+    if (isOver(meta, before) && (await letGo(meta, before, ports))) recordings += 1
+    else staying.push(meta)
   }
   let segments = 0
+  const claimsOf = new Map<string, Promise<AgentClaims | 'unknown'>>()
   for await (const day of segmentDaysBefore(ports.catalogue, before)) {
-    const claims = await claimsOfAgent(day.agent, staying, ports)
+    const claiming = claimsOf.get(day.agent) ?? claimsOfAgent(day.agent, staying, ports)
+    claimsOf.set(day.agent, claiming)
+    const claims = await claiming
     if (claims !== 'unknown') segments += await clearDay(day, before, claims, ports, signal)
   }
   return { recordings, segments }
@@ -57,16 +60,16 @@ function isOver({ state, hold, to }: RecordingRow, before: number): boolean {
   return state === 'closed' && !hold && to !== null && to < before
 }
 
-/** Unless a hold or a new revision came meanwhile. */
+/** False when a hold or a new revision came meanwhile: then it stays. */
 async function letGo({ id }: RecordingRow, before: number, { catalogue, clock }: JobPorts): Promise<boolean> {
   const now = clock.nowMs()
   let gone = false
-  await addAudit(catalogue, { recording: id, atMs: now, who: 'retention', what: 'delete' })
   await changeRecording(catalogue, id, (row) => {
     gone = isOver(row, before) && row.deletedAt === undefined
     const gsi2sk = workKey(now + deleteGraceMs, row.pk, row.sk)
     return gone ? { ...row, deletedAt: now, gsi2pk: work.purge, gsi2sk } : undefined
   })
+  if (gone) await addAudit(catalogue, { recording: id, atMs: now, who: 'retention', what: 'delete' })
   return gone
 }
 

@@ -2,7 +2,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { databaseError } from './disk-error.ts'
 
 /**
- * The one database of the local cloud: rows, messages, and checksums of objects. WAL with synchronous=FULL:
+ * The one database of the local cloud: rows, messages, checksums of objects, and objects that are being created. WAL with synchronous=FULL:
  * what was answered survives a power cut (NORMAL lost 494 commits in one; RELIABILITY.md). The calls block,
  * which is why the cloud is a process of its own.
  */
@@ -29,6 +29,7 @@ export function openDatabase(path: string): DatabaseSync {
     CREATE TABLE IF NOT EXISTS sums (
       key TEXT PRIMARY KEY, sizeBytes INTEGER NOT NULL, modifiedMs INTEGER NOT NULL, sha256 TEXT NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS creating (key TEXT PRIMARY KEY, sizeBytes INTEGER NOT NULL) WITHOUT ROWID;
   `)
   return database
 }

@@ -7,7 +7,7 @@ import { listPageKeysMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import { isKey } from '../object-key.ts'
 import type { ByteRange, ObjectHead, ObjectStore, PutOptions, UploadOptions } from '../ports.ts'
-import { writeCache } from './database.ts'
+import { write, writeCache } from './database.ts'
 import { codeOf } from './disk-error.ts'
 import { writeObjectFile } from './object-file.ts'
 import { isInside, keyPath } from './object-path.ts'
@@ -19,9 +19,14 @@ type Options = {
   database: DatabaseSync
   clock: Pick<Clock, 'nowMs'>
   signingKey: Uint8Array
-  /** Called after an object was created, and again when its creation is tried a second time. */
-  onCreated?: (key: string, sizeBytes: number) => Promise<void>
+  created?: Created
 }
+
+/**
+ * Who is told of new objects, at least once: which ones is noted before they appear, so that of one whose process was
+ * killed between the object and the telling is told at the next start. Told again when creation is tried again.
+ */
+type Created = { isTold(key: string): boolean; tell(key: string, sizeBytes: number): Promise<void> }
 
 /**
  * The object store on a directory: the file of `raw/a/b` is `<root>/raw/a/b`. Checksums stand in the database
@@ -42,6 +47,8 @@ export class FileStore implements ObjectStore {
   async put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
     const path = keyPath(this.#root, key)
     const place = { root: this.#root, temporary: this.#temporary, path }
+    const { created, database } = this.#options
+    if (created?.isTold(key)) write(database, 'REPLACE INTO creating VALUES (?, ?)', key, options.sizeBytes)
     try {
       if (options.ifAbsent && (await this.#stat(key))) {
         throw new AppError('AlreadyExists', 'There is an object with this key.')
@@ -52,11 +59,30 @@ export class FileStore implements ObjectStore {
         this.#remember(key, { sizeBytes: size, modifiedMs: Math.trunc(mtimeMs), sha256 })
     } catch (error) {
       // The first try may have been killed between the rename and its notification.
-      if (AppError.from(error).kind === 'AlreadyExists')
-        await this.#options.onCreated?.(key, options.sizeBytes)
+      if (AppError.from(error).kind === 'AlreadyExists') await this.#tell(key, options.sizeBytes)
       throw error
     }
-    await this.#options.onCreated?.(key, options.sizeBytes)
+    await this.#tell(key, options.sizeBytes)
+  }
+
+  async #tell(key: string, sizeBytes: number): Promise<void> {
+    const { created, database } = this.#options
+    if (!created?.isTold(key)) return
+    await created.tell(key, sizeBytes)
+    writeCache(database, 'DELETE FROM creating WHERE key = ?', key)
+  }
+
+  /** Of a killed process: tells of what had come to be. */
+  async tellAgain(): Promise<void> {
+    const { database } = this.#options
+    const rows = database.prepare('SELECT key, sizeBytes FROM creating').all() as {
+      key: string
+      sizeBytes: number
+    }[]
+    for (const { key, sizeBytes } of rows) {
+      if (await this.#stat(key)) await this.#tell(key, sizeBytes)
+      else writeCache(database, 'DELETE FROM creating WHERE key = ?', key)
+    }
   }
 
   async get(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
@@ -155,7 +181,9 @@ export async function openFileStore(options: Options): Promise<FileStore> {
   const root = await realpath(options.root)
   await rm(join(root, '.tmp'), { recursive: true, force: true })
   await mkdir(join(root, '.tmp'))
-  return new FileStore({ ...options, root })
+  const store = new FileStore({ ...options, root })
+  await store.tellAgain()
+  return store
 }
 
 async function hashFile(path: string, sizeBytes: number): Promise<string> {

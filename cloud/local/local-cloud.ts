@@ -46,9 +46,9 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<LocalC
     database,
     clock,
     signingKey,
-    onCreated: async (key, sizeBytes) => {
-      if (key.startsWith('raw/') && key.endsWith('.json'))
-        await queue.send('mux', rawCreatedEvent(key, sizeBytes))
+    created: {
+      isTold: (key) => key.startsWith('raw/') && key.endsWith('.json'),
+      tell: (key, sizeBytes) => queue.send('mux', rawCreatedEvent(key, sizeBytes)),
     },
   })
   const catalogue = new LocalCatalogue(database, clock)

@@ -77,7 +77,10 @@ class Worker {
     while (!this.#stop.aborted) {
       const changed = this.#options.ports.queue.changed() // Before the look, so that no send is missed.
       try {
-        if (await this.#runOnce()) continue
+        if (await this.#runOnce()) {
+          await this.#expireWhenDue(expireEveryMs) // Work that never ends puts it off, but not for ever.
+          continue
+        }
         await this.#expireWhenDue()
         await this.#wait(changed)
       } catch (cause) {
@@ -139,9 +142,9 @@ class Worker {
     return { [Symbol.dispose]: () => ended.abort() }
   }
 
-  async #expireWhenDue(): Promise<void> {
+  async #expireWhenDue(patienceMs = 0): Promise<void> {
     const { clock, ports, onError } = this.#options
-    if (this.#options.expires === false || clock.monotonicMs() < this.#expireAtMs) return
+    if (this.#options.expires === false || clock.monotonicMs() < this.#expireAtMs + patienceMs) return
     this.#expireAtMs = clock.monotonicMs() + expireEveryMs
     try {
       await expire(ports, this.#stop, { keepMs: this.#options.keepMs })

@@ -89,7 +89,12 @@ export function recordingRoutes(ports: ApiPorts): Route[] {
 /** The object that a rebuilt catalogue reads is there for at least as long as the row says so. */
 async function setHold({ store, catalogue }: ApiPorts, id: string, hold: boolean): Promise<RecordingRow> {
   if (hold) await putJson(store, keys.hold(id), { hold })
-  const meta = await changeRecording(catalogue, id, (row) => ({ ...row, hold }))
+  const meta = await changeRecording(catalogue, id, (row) => {
+    if (row.deletedAt === undefined) return { ...row, hold }
+    throw new AppError('NotFound', `The recording ${id} was deleted meanwhile.`, {
+      zh: `录像 ${id} 已被删除。`,
+    })
+  })
   if (!hold) await store.delete(keys.hold(id))
   return meta
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { expire } from '../../../../cloud/jobs/expire.ts'
+import { rebuildStep } from '../../../../cloud/jobs/rebuild.ts'
 import type { Row } from '../../../../cloud/ports.ts'
+import { changeRecording } from '../../../../cloud/rows/recording.ts'
 import { keys } from '../../../../shared/contract/segment.ts'
 import { rawKeepMs } from '../../../../shared/limits.ts'
 import { type ApiRig, openApiRig } from '../../../support/api-rig.ts'
@@ -104,4 +106,58 @@ test('a cursor that is none is refused', async () => {
   await using rig = await openApiRig()
   const { status } = await rig.ask('POST', '/v1/rebuild', { token: rig.tokens.admin, body: { cursor: 'x' } })
   expect(status).toBe(400)
+})
+
+test('in the middle of a rebuild nothing goes that a recording on hold wants', async () => {
+  await using rig = await openApiRig()
+  const { ports } = rig.jobs
+  const one = segment(0)
+  await putSegment(ports.store, one)
+  await putRecording(ports.store, recordingOf('take', [one]))
+  expect(await rig.jobs.drain()).toEqual([])
+  await rig.ask('PUT', '/v1/recordings/take/hold', { token: rig.tokens.admin, body: { hold: true } })
+  rig.jobs.clock.advance(rawKeepMs + 1)
+  const { signal } = new AbortController()
+  await expire(ports, signal)
+  await forget(rig)
+
+  // One object a step; after each, the cloud is killed and goes on with what it always does.
+  const list: typeof ports.store.list = async (prefix, after) => {
+    const page = await ports.store.list(prefix, after)
+    const [first] = page.keys
+    return first && page.keys.length > 1 ? { keys: [first], cursor: first.key } : page
+  }
+  const store = new Proxy(ports.store, {
+    get(target, name) {
+      const value: unknown = name === 'list' ? list : Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  rig.jobs.clock.advance(90 * 86_400_000)
+  let cursor: string | undefined
+  let steps = 0
+  do {
+    await rebuildStep({ ...ports, store }, cursor)
+    cursor = (await rebuildStep({ ...ports, store }, cursor)).cursor
+    await expire(ports, signal, { keepMs: 30 * 86_400_000 })
+    steps += 1
+  } while (cursor !== undefined)
+  expect(steps).toBeGreaterThan(3)
+  expect(await ports.store.head(keys.media(one.manifest))).toBeDefined()
+  const taken = await rig.ask('GET', '/v1/recordings/take', { token: rig.tokens.admin })
+  expect(taken.json).toMatchObject({ hold: true, state: 'ready', streams: [{ units: 10 }] })
+})
+
+test('a hold comes back also when the rebuild before was killed behind its recording', async () => {
+  await using rig = await openApiRig()
+  const { ports } = rig.jobs
+  const one = segment(0)
+  await putSegment(ports.store, one)
+  await putRecording(ports.store, recordingOf('take', [one]))
+  expect(await rig.jobs.drain()).toEqual([])
+  await rig.ask('PUT', '/v1/recordings/take/hold', { token: rig.tokens.admin, body: { hold: true } })
+  await changeRecording(ports.catalogue, 'take', ({ hold: _hold, ...row }) => row)
+  await rebuild(rig)
+  const taken = await rig.ask('GET', '/v1/recordings/take', { token: rig.tokens.admin })
+  expect(taken.json).toMatchObject({ hold: true })
 })

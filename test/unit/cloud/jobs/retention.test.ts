@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { expire } from '../../../../cloud/jobs/expire.ts'
-import { getRecording } from '../../../../cloud/rows/recording.ts'
+import { changeRecording, getRecording } from '../../../../cloud/rows/recording.ts'
 import { findSegment, segmentDaysBefore } from '../../../../cloud/rows/segment.ts'
+import { keys } from '../../../../shared/contract/segment.ts'
 import { deleteGraceMs, rawKeepMs } from '../../../../shared/limits.ts'
 import { type ApiRig, openApiRig } from '../../../support/api-rig.ts'
 import {
@@ -70,4 +71,70 @@ test('recordings and segments go when they are older than what is kept, those on
   const { entries } = audit.json as { entries: { who: string; what: string }[] }
   expect(entries.map(({ what }) => what).sort()).toEqual(['delete', 'hold', 'release', 'view'])
   expect(entries).toContainEqual(expect.objectContaining({ who: 'retention', what: 'delete' }))
+})
+
+test('a hold that comes while retention looks keeps the recording and its segments', async () => {
+  await using rig = await openApiRig()
+  const { ports } = rig.jobs
+  const one = segment(rig, 0)
+  await putSegment(ports.store, one)
+  await putRecording(ports.store, recordingOf('take', [one]))
+  expect(await rig.jobs.drain()).toEqual([])
+  rig.jobs.clock.advance(keepMs + 2 * dayMs)
+  const { catalogue } = ports
+  const query: typeof catalogue.query = async (asked) => {
+    const page = await catalogue.query(asked)
+    const isList = asked.pk.startsWith('R#') && page.rows.some(({ id, hold }) => id === 'take' && !hold)
+    if (isList) await changeRecording(catalogue, 'take', (row) => ({ ...row, hold: true }))
+    return page
+  }
+  const slow: typeof catalogue = {
+    get: (pk, sk) => catalogue.get(pk, sk),
+    put: (row, condition) => catalogue.put(row, condition),
+    putAll: (writes) => catalogue.putAll(writes),
+    delete: (pk, sk, condition) => catalogue.delete(pk, sk, condition),
+    query,
+  }
+  await expire({ ...ports, catalogue: slow }, new AbortController().signal, { keepMs })
+  expect((await getRecording(catalogue, 'take'))?.meta).toMatchObject({ hold: true })
+  expect((await getRecording(catalogue, 'take'))?.meta.deletedAt).toBeUndefined()
+  expect(await isThere(rig, 0)).toBe(true)
+  const audit = await rig.ask('GET', '/v1/recordings/take/audit', { token: rig.tokens.admin })
+  expect(audit.json).toEqual({ entries: [] })
+})
+
+test('a hold that comes too late is refused, not promised', async () => {
+  await using rig = await openApiRig()
+  const { ports } = rig.jobs
+  const one = segment(rig, 0)
+  await putSegment(ports.store, one)
+  await putRecording(ports.store, recordingOf('take', [one]))
+  expect(await rig.jobs.drain()).toEqual([])
+  const put = ports.store.put.bind(ports.store)
+  ports.store.put = async (key, body, options) => {
+    if (key.endsWith('/hold.json'))
+      await rig.ask('DELETE', '/v1/recordings/take', { token: rig.tokens.admin })
+    await put(key, body, options)
+  }
+  const body = { hold: true }
+  const { status } = await rig.ask('PUT', '/v1/recordings/take/hold', { token: rig.tokens.admin, body })
+  expect(status).toBe(404)
+})
+
+test('an MP4 that is gone a day later is made again, and the raw pictures stay until it is', async () => {
+  await using rig = await openApiRig()
+  const { ports } = rig.jobs
+  const one = segment(rig, 0)
+  await putSegment(ports.store, one)
+  expect(await rig.jobs.drain()).toEqual([])
+  await ports.store.delete(keys.media(one.manifest))
+  await later(rig, rawKeepMs + 1)
+  expect(await findSegment(ports.catalogue, one.manifest)).toMatchObject({ status: 'PENDING' })
+  expect(await rig.jobs.drain()).toEqual([])
+  const row = await findSegment(ports.catalogue, one.manifest)
+  expect(row).toMatchObject({ status: 'SUCCESS', media: { key: keys.media(one.manifest) } })
+  expect((await ports.store.head(keys.media(one.manifest)))?.sizeBytes).toBe(row?.media?.sizeBytes)
+  expect(await ports.store.head(keys.raw(one.manifest, 'h264'))).toBeDefined()
+  await later(rig, rawKeepMs + 1)
+  expect(await ports.store.head(keys.raw(one.manifest, 'h264'))).toBeUndefined()
 })

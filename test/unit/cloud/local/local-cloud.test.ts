@@ -167,3 +167,21 @@ test.each([
 ])('%s is refused', (key) => {
   expect(() => parseRawKey(key)).toThrow(expect.objectContaining({ kind: 'InvalidArgument' }))
 })
+
+test('killed between a manifest and its event, the next start sends it', async () => {
+  {
+    const deliver = () => {
+      throw new Error('killed')
+    }
+    await using cloud = await openLocalCloud({ dir, clock, deliver })
+    await expect(cloud.store.put(manifestKey, body, options)).rejects.toThrow('killed')
+    const broken = { ...options, sizeBytes: 9 }
+    await expect(cloud.store.put('raw/a/s/1700000000000-000002.json', body, broken)).rejects.toThrow()
+  }
+  for (const events of [[[parseRawKey(manifestKey)]], []]) {
+    await using cloud = await openLocalCloud({ dir, clock })
+    const received = await cloud.queue.receive('mux', { max: 10, visibilityS: 30 })
+    expect(received.map((event) => parseRawEvent(event.body))).toEqual(events)
+    for (const { receipt } of received) await cloud.queue.remove('mux', receipt)
+  }
+})

@@ -1,9 +1,11 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { noteOldVersion } from '../../../../cloud/jobs/delete-objects.ts'
 import type { Handler } from '../../../../cloud/jobs/handlers.ts'
 import { startWorker, type WorkerOptions } from '../../../../cloud/local/worker.ts'
 import type { QueueName } from '../../../../cloud/ports.ts'
 import { AppError } from '../../../../shared/error.ts'
+import { expireEveryMs, exportKeepMs } from '../../../../shared/limits.ts'
 import { type JobsRig, openJobsRig } from '../../../support/jobs-rig.ts'
 
 type Failure = Parameters<WorkerOptions['onError']>[0]
@@ -147,4 +149,26 @@ test('a queue that cannot be read is tried once a second, not in a tight loop', 
     rig.clock.advance(1000)
     await until(() => reads > n)
   }
+})
+
+test('work that never ends does not keep what is over for ever', async () => {
+  await using rig = await openJobsRig()
+  const { store, queue, catalogue } = rig.ports
+  const key = 'exports/take/v1/cam-1.mp4'
+  await store.put(key, new Uint8Array(1), { sizeBytes: 1, contentType: 'video/mp4' })
+  const isThere = async () => (await store.head(key)) !== undefined
+  await noteOldVersion(catalogue, { recording: 'take', version: 1 }, rig.clock.nowMs())
+  rig.clock.advance(exportKeepMs * 2)
+  let jobs = 0
+  await queue.send('mux', 'again')
+  const { worker } = start(rig, {
+    mux: async () => {
+      jobs += 1
+      rig.clock.advance(expireEveryMs / 4)
+      if (jobs < 100 && (await isThere())) await queue.send('mux', 'again')
+    },
+  })
+  await using _worker = worker
+  await until(async () => !(await isThere()))
+  expect(jobs).toBeLessThan(10)
 })

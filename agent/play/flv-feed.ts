@@ -28,6 +28,10 @@ export type FlvFeedOptions = {
   schedule: Schedule
   /** For so long units are gathered before they are sent; 0: those that arrive together leave together. */
   mergeMs: number
+  /** For so long after its first picture a stream's sound may be on its way: who joins then waits for it. */
+  soundAheadMs: number
+  /** Whether the stream's publisher has sent sound; absent where that is not known. */
+  hasSound?: () => boolean
   figures: { bytes: number; skips: number; skippedBytes: number }
   timing?: LiveTiming
   onViewerEnd: (viewer: Viewer, reason: ViewerEnd) => void
@@ -38,7 +42,6 @@ export type FlvFeedOptions = {
  * It lives as long as somebody watches.
  */
 export class FlvFeed implements ViewerFeed {
-  mark: FlvMark | undefined
   readonly #options: FlvFeedOptions
   readonly #packing: Packing
   readonly #log = new SlabLog()
@@ -47,7 +50,11 @@ export class FlvFeed implements ViewerFeed {
   #video: VideoConfig | undefined
   #audio: AudioConfig | undefined
   #configVersion = 0
+  #mark: FlvMark | undefined
   #picturesSinceMark = 0
+  #epoch: number | undefined
+  /** Monotonic ms until which nobody begins: players that hear of no sound before their first picture never play any. */
+  #soundDueMs: number | undefined
   readonly #timer: FlushTimer
   #flushedPosition = 0
   /** Of the oldest unit that was not flushed; sound that waits for its picture does not count. */
@@ -58,6 +65,10 @@ export class FlvFeed implements ViewerFeed {
     this.#packing = options.packing
     this.#time = new FlvTime(options.startedAtMs)
     this.#timer = new FlushTimer(options.schedule, () => this.#flush())
+  }
+
+  get mark(): FlvMark | undefined {
+    return this.#soundDueMs === undefined ? this.#mark : undefined
   }
 
   get position(): number {
@@ -80,6 +91,7 @@ export class FlvFeed implements ViewerFeed {
     const viewer = new Viewer(this, socket)
     this.#viewers.add(viewer)
     const nowMs = this.now()
+    this.#waitForSound(nowMs)
     viewer.flush(nowMs, nowMs)
     return viewer
   }
@@ -89,6 +101,7 @@ export class FlvFeed implements ViewerFeed {
     if (!this.#packing.plays(unit.config)) return true
     const timestampMs = this.#time.next(unit)
     if (timestampMs >= flvTimeMsMax) return false
+    if (unit.track === 'video' && unit.epoch !== this.#epoch) this.#beginRun(unit, timestampMs)
     if (this.#takeConfig(unit)) {
       this.#configVersion += 1
       const tag = configTag(unit.config, timestampMs)
@@ -129,16 +142,40 @@ export class FlvFeed implements ViewerFeed {
     this.#options.onViewerEnd(viewer, reason)
   }
 
+  /** The first picture of a run of the source: whether this one has sound, too, is not known yet. */
+  #beginRun({ epoch, arrivalMs }: AccessUnit, timestampMs: number): void {
+    const isFirst = this.#epoch === undefined
+    this.#epoch = epoch
+    const { soundAheadMs, hasSound } = this.#options
+    if (isFirst && this.#audio) return
+    if (isFirst && timestampMs >= soundAheadMs && !hasSound?.()) return // It would have come by now.
+    this.#audio = undefined
+    this.#soundDueMs = arrivalMs + soundAheadMs
+  }
+
+  #waitForSound(nowMs: number): void {
+    if (this.#soundDueMs === undefined) return
+    const leftMs = this.#soundDueMs - nowMs
+    if (leftMs <= 0) this.#soundDueMs = undefined
+    else this.#timer.within(leftMs)
+  }
+
   #takeConfig({ config }: AccessUnit): boolean {
-    const known = config.track === 'video' ? this.#video : this.#audio
-    if (config.track === 'video') this.#video = config
-    else this.#audio = config
+    if (config.track === 'video') {
+      const known = this.#video
+      this.#video = config
+      return known !== config
+    }
+    const known = this.#audio
+    this.#audio = config
+    this.#soundDueMs = undefined
+    if (!known) this.#mark = this.#mark?.with(config)
     return known !== config
   }
 
   #setMark(unit: AccessUnit, timestampMs: number): void {
     this.#picturesSinceMark = 0
-    this.mark = new FlvMark({
+    this.#mark = new FlvMark({
       cursor: this.#log.end(),
       arrivalMs: unit.arrivalMs,
       configVersion: this.#configVersion,
@@ -152,15 +189,15 @@ export class FlvFeed implements ViewerFeed {
   // The mark keeps all slabs behind it: a GOP without end must not (as in the hub's cache).
   #boundGop(unit: AccessUnit): void {
     this.#picturesSinceMark += 1
-    if (!this.mark) return
-    const sizeBytes = this.#log.position - this.mark.cursor.position
-    const spanMs = unit.arrivalMs - this.mark.arrivalMs
+    if (!this.#mark) return
+    const sizeBytes = this.#log.position - this.#mark.cursor.position
+    const spanMs = unit.arrivalMs - this.#mark.arrivalMs
     if (
       sizeBytes > gopCacheBytesMax ||
       spanMs > gopCacheMs ||
       this.#picturesSinceMark > gopCachePicturesMax
     ) {
-      this.mark = undefined
+      this.#mark = undefined
     }
   }
 
@@ -179,6 +216,7 @@ export class FlvFeed implements ViewerFeed {
   #flush(): void {
     this.#flushedPosition = this.#log.position
     const nowMs = this.now()
+    this.#waitForSound(nowMs)
     const arrivalMs = this.#arrivalMs
     this.#arrivalMs = undefined
     let handed = 0
@@ -212,6 +250,11 @@ class FlvMark implements Mark {
     this.arrivalMs = fields.arrivalMs
     this.configVersion = fields.configVersion
     this.#fields = fields
+  }
+
+  /** The same place, of a stream whose sound has come a little later. */
+  with(audio: AudioConfig): FlvMark {
+    return new FlvMark({ ...this.#fields, audio })
   }
 
   get prelude(): Uint8Array {

@@ -1,6 +1,6 @@
 import { isName } from '../../shared/contract/segment.ts'
 import { AppError } from '../../shared/error.ts'
-import { keyFrameWaitMs, viewersMax } from '../../shared/limits.ts'
+import { keyFrameWaitMs, soundAheadMs, viewersMax } from '../../shared/limits.ts'
 import type { AccessUnit, AudioConfig } from '../../shared/media/access-unit.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { LiveClient } from '../live-client.ts'
@@ -78,6 +78,8 @@ type Options = {
   sound?: Pick<AacSound, 'of'>
   /** For so long units are gathered before viewers are sent them. */
   mergeMs?: number
+  /** As of the feed's. */
+  soundAheadMs?: number
   /** For tests: how a flush is put off. */
   schedule?: Schedule
   keyFrameWaitMs?: number
@@ -117,7 +119,7 @@ class Play implements FlvPlay {
 
   constructor(options: Options) {
     const onViewer = () => undefined
-    this.#options = { schedule, mergeMs: 0, keyFrameWaitMs, onViewer, ...options }
+    this.#options = { schedule, mergeMs: 0, soundAheadMs, keyFrameWaitMs, onViewer, ...options }
   }
 
   find(name: string): ReturnType<FlvPlay['find']> {
@@ -204,9 +206,11 @@ class Play implements FlvPlay {
     const feed: FlvFeed = new FlvFeed({
       packing: packings[transport],
       startedAtMs: stream.startedAtMs,
+      hasSound: () => stream.audio !== undefined,
       now: () => this.#options.clock.monotonicMs(),
       schedule: this.#options.schedule,
       mergeMs: this.#options.mergeMs,
+      soundAheadMs: this.#options.soundAheadMs,
       figures: this.figures,
       ...(this.#options.timing && { timing: this.#options.timing }),
       onViewerEnd: (viewer, reason) => this.#left(stream, transport, viewer, reason),

@@ -57,18 +57,24 @@ export class Listening implements Disposable {
     const { plays, listener } = this.#options
     if (unit.config.track === 'video') this.#picture(unit)
     else if (plays(unit.config)) listener.unit(unit)
-    else if (!this.#sound && !this.#refused) this.#open(unit.config)
+    else if (!this.#sound && !this.#refused) {
+      this.#open(unit.config)
+      if (unit.epoch === this.#epoch) this.#announce(unit)
+    }
   }
 
   #picture(unit: AccessUnit): void {
-    const { listener } = this.#options
     this.#epoch = unit.epoch
-    // Players decide at the first picture whether there will be sound.
+    this.#announce(unit)
+    this.#giveKept(unit.dtsMs)
+    this.#options.listener.unit(unit)
+  }
+
+  /** Players decide at the first picture whether there will be sound. */
+  #announce(unit: AccessUnit): void {
     const silence = this.#announced ? undefined : this.#sound?.silenceAt(unit)
     this.#announced ||= silence !== undefined
-    if (silence) listener.unit(silence)
-    this.#giveKept(unit.dtsMs)
-    listener.unit(unit)
+    if (silence) this.#options.listener.unit(silence)
   }
 
   #giveKept(untilMs: number): void {

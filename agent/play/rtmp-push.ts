@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { AppError } from '../../shared/error.ts'
-import { forwardEndMs, rtmpSetupMs } from '../../shared/limits.ts'
+import { forwardEndMs, rtmpSetupMs, soundAheadMs } from '../../shared/limits.ts'
 import { encodeAmf0 } from '../../shared/media/amf0.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { RtmpUrl } from '../protocol/rtmp/address.ts'
@@ -107,6 +107,7 @@ class Push {
       now: () => clock.monotonicMs(),
       schedule,
       mergeMs: 0,
+      soundAheadMs,
       figures,
       onViewerEnd: () => undefined,
     })

@@ -94,7 +94,12 @@ test('hub and play tell each coming and going once, a take-over as one of each',
   const { hooks, told, settle, clock } = rig()
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
   const hub = createHub({ openSink: () => sink, clock, onEvent: (event) => hooks.hub(event) })
-  const play = createFlvPlay({ findStream: (name) => hub.stream(name), clock, onViewer: hooks.viewer })
+  const play = createFlvPlay({
+    findStream: (name) => hub.stream(name),
+    clock,
+    soundAheadMs: 0,
+    onViewer: hooks.viewer,
+  })
   const publish = (app: string) => {
     const who = liveClient('10.0.0.1', app, new URLSearchParams())
     return hub.publish({

@@ -28,6 +28,7 @@ function rig() {
   const hub = createHub({ openSink: () => sink, clock, onEvent: () => undefined })
   const flushes: (() => void)[] = []
   const play = createFlvPlay({
+    soundAheadMs: 0,
     findStream: (name) => hub.stream(name),
     clock,
     timing: times,

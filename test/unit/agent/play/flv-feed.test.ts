@@ -14,7 +14,13 @@ beforeEach(() => {
   nowMs = 0
 })
 
-type Opened = { startedAtMs?: number; mergeMs?: number; schedule?: Schedule }
+type Opened = {
+  startedAtMs?: number
+  mergeMs?: number
+  schedule?: Schedule
+  soundAheadMs?: number
+  hasSound?: () => boolean
+}
 
 function openFeed(transport: Transport = 'http', opened: Opened = {}) {
   const figures = { bytes: 0, skips: 0, skippedBytes: 0 }
@@ -25,6 +31,7 @@ function openFeed(transport: Transport = 'http', opened: Opened = {}) {
     now: () => nowMs,
     schedule,
     mergeMs: 0,
+    soundAheadMs: 0,
     ...opened,
     figures,
     onViewerEnd: (_viewer, reason) => left.push(reason),
@@ -63,6 +70,57 @@ test('a viewer gets header, metadata, configuration, the GOP and what comes, sta
     videocodecid: 7,
   })
   expect(Buffer.from(tags[5]?.body ?? []).readIntBE(2, 3)).toBe(-40)
+})
+
+const tracksOf = (viewer: FakeViewer) => unchunk(viewer.bytes)[4]
+const sound = (ms: number, epoch = 0) => fakeUnit({ ms, epoch, config: fakeAudio })
+
+test('sound that came behind the key frame is in the header of who begins there', async () => {
+  const { feed } = openFeed()
+  write(feed, fakeUnit({ key: true }), sound(5), fakeUnit({ ms: 40 }))
+  const viewer = new FakeViewer()
+  feed.join(viewer)
+  await idle()
+  expect(tracksOf(viewer)).toBe(5)
+  expect(shown(tagsOf(viewer)).slice(0, 4)).toEqual([
+    'script 0 2/0',
+    'video 0 23/0',
+    'audio 0 175/0',
+    'video 0 23/1',
+  ])
+})
+
+test('who waits for a stream begins when its sound is known, or will not come', async () => {
+  const held = heldSchedule()
+  const { feed } = openFeed('http', { schedule: held.schedule, soundAheadMs: 250 })
+  const [first, second] = [new FakeViewer(), new FakeViewer()]
+  feed.join(first)
+  write(feed, fakeUnit({ key: true }))
+  held.run()
+  expect(first.writes).toBe(0)
+  nowMs = 20
+  write(feed, sound(20))
+  held.run()
+  await idle()
+  expect(tracksOf(first)).toBe(5)
+
+  nowMs = 1000
+  write(feed, fakeUnit({ ms: 1000, epoch: 1, key: true })) // Its publisher came back without sound.
+  held.run()
+  feed.join(second)
+  expect(second.writes).toBe(0)
+  nowMs = 1250
+  held.run()
+  await idle()
+  expect(tracksOf(second)).toBe(1)
+})
+
+test('nobody waits for the sound of a stream that has run for a while without any', () => {
+  const { feed } = openFeed('http', { startedAtMs: -1000, soundAheadMs: 250, hasSound: () => false })
+  write(feed, fakeUnit({ key: true }))
+  const viewer = new FakeViewer()
+  feed.join(viewer)
+  expect(viewer.writes).toBe(1)
 })
 
 test('units that arrive together leave in one write', async () => {

@@ -11,7 +11,7 @@ function rig() {
   const clock = new FakeClock()
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
   const hub = createHub({ openSink: () => sink, clock, onEvent: () => undefined })
-  const play = createFlvPlay({ findStream: (name) => hub.stream(name), clock })
+  const play = createFlvPlay({ findStream: (name) => hub.stream(name), clock, soundAheadMs: 0 })
   const publisher = hub.publish({ name: 'cam', kind: 'phone', identity: 'a', onDisplaced: () => undefined })
   return { clock, hub, play, publisher }
 }
@@ -69,7 +69,7 @@ test('… or until a deadline, with a reason', async () => {
 test('who waits for a source that may take its time is held longer, and told when it did not come', async () => {
   const { clock, hub } = rig()
   const waitMs = (stream: string) => (stream === 'vehicle' ? keyFrameWaitMs * 2 : undefined)
-  const play = createFlvPlay({ findStream: (name) => hub.expect(name), waitMs, clock })
+  const play = createFlvPlay({ findStream: (name) => hub.expect(name), waitMs, clock, soundAheadMs: 0 })
   const [vehicle, camera] = [new FakeViewer(), new FakeViewer()]
   play.find('vehicle').join('http', vehicle)
   play.find('camera').join('http', camera)

@@ -16,6 +16,7 @@ function openFeed(startedAtMs = 0) {
     now: () => 0,
     schedule,
     mergeMs: 0,
+    soundAheadMs: 0,
     figures: { bytes: 0, skips: 0, skippedBytes: 0 },
     onViewerEnd: () => undefined,
   })

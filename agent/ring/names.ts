@@ -20,6 +20,8 @@ export type Layout = {
   ring: string
   owner: string
   probe: string
+  /** Bytes that are given up when a start finds none. */
+  ballast: string
   quarantine: string
   recordings: string
   stream(name: string): string
@@ -36,6 +38,7 @@ export function layoutOf(dir: string): Layout {
     ring,
     owner: join(ring, '_agent.json'),
     probe: join(ring, '_probe'),
+    ballast: join(ring, '_ballast'),
     quarantine: join(ring, '_quarantine'),
     recordings,
     stream: (name) => join(ring, name),

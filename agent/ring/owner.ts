@@ -1,8 +1,9 @@
 import { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../shared/error.ts'
 import type { Layout } from './names.ts'
+import { readSalvaged } from './read-salvaged.ts'
 import { errorCode, type RingFs } from './ring-fs.ts'
-import { readFile, writeDurably } from './write-durably.ts'
+import { writeDurably } from './write-durably.ts'
 
 /**
  * One agent at a time. SQLite's lock is the operating system's own (fcntl, LockFileEx): it ends with the process,
@@ -41,7 +42,7 @@ export function checkOwner(fs: RingFs, layout: Layout, agent: { name: string; uu
 
 function readOwner(fs: RingFs, path: string): { uuid: string; name: string } | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(readFile(fs, path)).toString())
+    const value: unknown = JSON.parse(Buffer.from(readSalvaged(fs, path)).toString())
     if (typeof value !== 'object' || value === null) return undefined
     const { uuid, name } = value as { uuid?: unknown; name?: unknown }
     return typeof uuid === 'string' ? { uuid, name: String(name) } : undefined

@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { type Recording, recording as recordingSchema } from '../../shared/contract/recording.ts'
 import type { Claims } from './claims.ts'
 import type { Layout } from './names.ts'
+import { readSalvaged } from './read-salvaged.ts'
 import type { RingFs } from './ring-fs.ts'
-import { readFile, sumOf, unlinkIfThere, writeDurably } from './write-durably.ts'
+import { sumOf, unlinkIfThere, writeDurably } from './write-durably.ts'
 
 /**
  * Makes the rows of recordings agree with their files. A file that cannot be read is set aside and, if the row
@@ -23,7 +24,7 @@ export function recoverClaims(
       unlinkIfThere(fs, path)
       continue
     }
-    const bytes = readFile(fs, path)
+    const bytes = readSalvaged(fs, path)
     const recording = parse(bytes, name)
     if (recording) {
       if (known.get(recording.id)?.rev !== recording.rev) {

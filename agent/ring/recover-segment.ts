@@ -11,11 +11,12 @@ import {
 import { manifestOf } from './manifest.ts'
 import { type Layout, type MediaExt, mediaExt, type SegmentPlace } from './names.ts'
 import { sha256Of } from './part-file.ts'
+import { readSalvaged } from './read-salvaged.ts'
 import { errorCode, type RingFs } from './ring-fs.ts'
 import type { SealedFile } from './seal.ts'
 import type { FileSum } from './segment-file.ts'
 import { SegmentSummary } from './segment-summary.ts'
-import { readFile, unlinkIfThere, writeDurably } from './write-durably.ts'
+import { unlinkIfThere, writeDurably } from './write-durably.ts'
 
 /** Timeline → wall, if a manifest knew it better than the header. */
 type WallOffset = { wallOffsetMs: number; wallBoundMs: number }
@@ -39,7 +40,7 @@ export function recoverSegment(
 ): Recovered {
   const indexPath = findFile(fs, layout, place, 'idx')
   if (!indexPath) return { outcome: 'quarantine', reason: 'media without an index' }
-  const bytes = readFile(fs, indexPath)
+  const bytes = readSalvaged(fs, indexPath)
   if (bytes.length === 0) return { outcome: 'quarantine', reason: 'the index is empty' }
   const parsed = parse(bytes)
   if (typeof parsed === 'string') return { outcome: 'quarantine', reason: parsed }
@@ -106,7 +107,7 @@ function load(
   const known = contents.get(ext)
   if (known) return known
   const path = findFile(fs, layout, place, ext)
-  const bytes = path ? readFile(fs, path) : new Uint8Array()
+  const bytes = path ? readSalvaged(fs, path) : new Uint8Array()
   contents.set(ext, bytes)
   return bytes
 }

@@ -8,12 +8,13 @@ import {
 } from '../../shared/contract/segment.ts'
 import { deleteBytes, forget } from './delete-segment.ts'
 import { type Layout, mediaExt, mediaExts, parseFileName, type SegmentPlace } from './names.ts'
+import { readSalvaged } from './read-salvaged.ts'
 import { recoverSegment } from './recover-segment.ts'
 import type { RingDb, StoredSegment } from './ring-db.ts'
 import type { RingFs } from './ring-fs.ts'
 import { rowOf } from './row-of.ts'
 import type { SealedFile } from './seal.ts'
-import { readFile, sumOf, unlinkIfThere, writeDurably } from './write-durably.ts'
+import { sumOf, unlinkIfThere, writeDurably } from './write-durably.ts'
 
 export type RecoveryReport = {
   /** Segments that were open when the last process died. */
@@ -209,6 +210,8 @@ function recoverOpen(context: Context, place: SegmentPlace, suffixes: Set<string
       if (suffix.endsWith('tmp') || suffix === 'json') continue
       quarantine(context, layout.stream(place.stream), `${segmentName(place)}.${suffix}`, recovered.reason)
     }
+    // When it was opened is in its name; what it held is not known, only that it was being written.
+    noteCrash(context, place.stream, Math.max(place.epoch, db.endOf(place.stream) ?? 0))
     return
   }
   if (recovered.outcome === 'empty') return
@@ -235,7 +238,7 @@ function readManifest(
   place: SegmentPlace,
   suffix: 'json' | 'gone' | 'del',
 ): { manifest: Manifest; files: SealedFile[] } | undefined {
-  const bytes = readFile(fs, layout.segment(place, suffix))
+  const bytes = readSalvaged(fs, layout.segment(place, suffix))
   const manifest = parseManifest(bytes)
   if (manifest?.stream !== place.stream || manifest.epoch !== place.epoch || manifest.seq !== place.seq)
     return undefined

@@ -1,12 +1,12 @@
 import type { Gap } from '../../shared/contract/segment.ts'
 import { deleteBytes, forget } from './delete-segment.ts'
 import type { Layout, SegmentPlace } from './names.ts'
+import { readSalvaged } from './read-salvaged.ts'
 import { recoverSegment } from './recover-segment.ts'
 import { gapsOf, parseManifest } from './recovery.ts'
 import type { RingDb } from './ring-db.ts'
 import type { RingFs } from './ring-fs.ts'
 import { rowOf } from './row-of.ts'
-import { readFile } from './write-durably.ts'
 
 /**
  * A sealed segment whose bytes have changed on the disk is sealed again with what still has its checksums
@@ -20,7 +20,7 @@ export function repairSegment(
 ): { sizeBytes: number; gaps: Gap[] } {
   const before = db.segment(place)
   if (!before) return { sizeBytes: 0, gaps: [] }
-  const known = parseManifest(readFile(fs, layout.segment(place, 'json')))
+  const known = parseManifest(readSalvaged(fs, layout.segment(place, 'json')))
   const wall = known && { wallOffsetMs: known.wallOffsetMs, wallBoundMs: known.wallBoundMs }
   const repaired = recoverSegment(fs, layout, place, wall)
   if (repaired.outcome !== 'sealed') {

@@ -159,6 +159,12 @@ export class RingDb implements Disposable {
     return newest.to
   }
 
+  /** Wall ms of the end of all that is known of a stream. */
+  endOf(stream: string): number | undefined {
+    const row = this.#all('select max(to_ms) as last from segment where stream = ?', stream)[0]
+    return row?.last === null || row === undefined ? undefined : Number(row.last)
+  }
+
   streams(): { name: string; epoch: number }[] {
     return this.#all('select name, epoch from stream').map((row) => ({
       name: String(row.name),

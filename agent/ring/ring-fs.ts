@@ -133,11 +133,18 @@ function syncDirectory(path: string): void {
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   const { code } = error
-  if (code === 'ERR_SQLITE_ERROR' && 'errcode' in error) return sqliteCodes.get(Number(error.errcode) & 0xff)
+  if (code === 'ERR_SQLITE_ERROR' && 'errcode' in error) return sqliteCode(Number(error.errcode))
   return typeof code === 'string' ? code : undefined
 }
 
+function sqliteCode(errcode: number): string | undefined {
+  return sqliteCodes.get(errcode) ?? sqliteCodes.get(errcode & 0xff)
+}
+
 const sqliteCodes = new Map([
+  [266, 'SQLITE_CORRUPT'], // SQLITE_IOERR_READ: a sector of the file is gone.
+  [522, 'SQLITE_CORRUPT'], // SQLITE_IOERR_SHORT_READ
+  [4874, 'ENOSPC'], // SQLITE_IOERR_SHMSIZE: no room for the index of its journal.
   [5, 'SQLITE_BUSY'],
   [8, 'EROFS'],
   [10, 'EIO'],

@@ -8,7 +8,7 @@ import type { Layout, SegmentPlace } from './names.ts'
 import type { Quota } from './quota.ts'
 import { repairSegment } from './repair-segment.ts'
 import type { RingDb, StoredSegment } from './ring-db.ts'
-import type { RingFs } from './ring-fs.ts'
+import { errorCode, type RingFs } from './ring-fs.ts'
 import type { PendingUploads, SegmentRow, UnfinishedClaim } from './types.ts'
 
 type UploadPolicy = 'recordings' | 'always' | 'never'
@@ -109,6 +109,12 @@ export class StorageCalls {
     try {
       const into = new Uint8Array(Math.max(0, Math.min(length, this.#fs.size(fd) - offset, ringReadBytesMax)))
       return into.subarray(0, this.#fs.read(fd, into, offset))
+    } catch (cause) {
+      if (errorCode(cause) !== 'EIO') throw cause
+      throw new AppError('DataLoss', 'the disk can no longer read a file of the ring', {
+        cause,
+        zh: '磁盘已无法读取环形缓存中的文件。',
+      })
     } finally {
       this.#fs.close(fd)
     }

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { systemClock } from '../../shared/node/clock.ts'
+import { Ballast } from './ballast.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { layoutOf } from './names.ts'
 import { tickMs } from './open-segments.ts'
@@ -12,20 +13,27 @@ export function serveStorage(port: MessagePort, options: StorageOptions, fs: Rin
   const emit = (message: FromWorker) => port.postMessage(message, transferOf(message))
   let storage: Storage
   let lock: Disposable
+  const layout = layoutOf(options.dir)
+  let ballast: Ballast
   try {
-    fs.mkdir(options.dir)
-    lock = lockDirectory(layoutOf(options.dir).lock)
+    fs.mkdir(layout.ring)
+    ballast = new Ballast(fs, layout)
+    ballast.giveUpIfFull()
+    lock = lockDirectory(layout.lock)
     storage = new Storage(options, { fs, clock: systemClock, emit })
   } catch (error) {
     emit({ type: 'refused', error: wireError(error) })
     port.close()
     return
   }
-  const timer = setInterval(() => storage.tick(), tickMs)
+  const tick = () => {
+    if (storage.tick()) ballast.keep()
+  }
+  const timer = setInterval(tick, tickMs)
   port.on('message', (message: ToWorker) => {
     if (message.type !== 'close') {
       storage.handle(message)
-      if (message.type === 'batch') storage.tick()
+      if (message.type === 'batch') tick()
       return
     }
     clearInterval(timer)

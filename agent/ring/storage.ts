@@ -85,13 +85,14 @@ export class Storage implements Disposable {
     else if (message.type === 'seal') this.#segments.seal(message.slot, message.end)
   }
 
-  /** Call it every `tickMs`. */
-  tick(): void {
+  /** Call it every `tickMs`. True once a second. */
+  tick(): boolean {
     this.#segments.sync()
-    if (!this.#disk.tick()) return
+    if (!this.#disk.tick()) return false
     this.#segments.retrySealings()
     this.#quietly(() => this.#quota.forget())
     this.#tellStats()
+    return true
   }
 
   #announce(): void {

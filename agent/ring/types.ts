@@ -148,7 +148,7 @@ export type Ring = AsyncDisposable & {
   /** Oldest first. */
   unfinishedClaims(limit: number): Promise<UnfinishedClaim[]>
   pendingUploads(options: { limit: number }): Promise<PendingUploads>
-  /** Bytes of one file of a sealed segment; fewer than `length` at its end. `NotFound` when it is gone. */
+  /** Bytes of one file of a sealed segment; fewer than `length` at its end. `NotFound` when it is gone, `DataLoss` when the disk cannot read it. */
   read(key: SegmentKey, ext: string, offset: number, length: number): Promise<Uint8Array>
   /**
    * Of a segment whose bytes no longer have their checksum: seals what is still whole again, the rest is a gap

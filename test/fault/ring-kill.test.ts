@@ -14,14 +14,16 @@ test(`kill -9 at ${kills} random moments loses no picture that was written`, {
   const dir = await mkdtemp(join(tmpdir(), 'ring-kill-'))
   try {
     const written: number[] = []
-    for (let run = 0; run < kills; run += 1) {
+    // One that a busy machine gave no time to write anything is no test of what was written: it is done again.
+    let died = 0
+    let run = 0
+    for (; died < kills; run += 1) {
       // Far enough: what was not told may be there as well. A key frame: what comes before one is not recorded.
-      const first = Math.ceil((written.at(-1) ?? 0) / 1000 + 1) * 1000
-      const told = await recordUntil(dir, first, async (kill) => {
+      const told = await recordUntil(dir, run * 10_000, async (kill) => {
         await systemClock.sleep(50 + Math.random() * 700)
         kill()
       })
-      expect(told.length).toBeGreaterThan(0)
+      if (told.length > 0) died += 1
       written.push(...told.map(({ n }) => n))
     }
     await using ring = await openHere(dir)
@@ -32,7 +34,8 @@ test(`kill -9 at ${kills} random moments loses no picture that was written`, {
       const present = new Set(found)
       expect(written.filter((n) => !present.has(n))).toEqual([])
       const crashes = (await ring.gaps({ stream })).filter(({ cause }) => cause === 'crash')
-      expect(crashes.length).toBe(kills)
+      expect(crashes.length).toBeGreaterThanOrEqual(kills)
+      expect(crashes.length).toBeLessThanOrEqual(run)
     }
   } finally {
     await rm(dir, { recursive: true, force: true })

@@ -15,7 +15,7 @@ export type Written = { n: number; atMs: number }
 export async function recordUntil(
   dir: string,
   first: number,
-  stop: (kill: () => void) => Promise<void>,
+  stop: (kill: () => void, told: readonly Written[]) => Promise<void>,
 ): Promise<Written[]> {
   const child = spawn(process.execPath, [resolve(import.meta.dirname, 'ring-child.ts'), dir, String(first)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -34,17 +34,17 @@ export async function recordUntil(
     ready.promise,
     exited.then(() => Promise.reject(new Error('the recorder did not start'))),
   ])
-  await stop(() => child.kill('SIGKILL'))
+  await stop(() => child.kill('SIGKILL'), written)
   child.kill('SIGKILL')
   await exited
   return written
 }
 
-export function openHere(dir: string): Promise<Ring> {
+export function openHere(dir: string, whenFull: 'overwrite' | 'stop' = 'overwrite'): Promise<Ring> {
   const onFatal = (error: Error) => {
     throw error
   }
-  return openRing({ dir, agent, quotaBytes: 1e9, whenFull: 'overwrite', clock: systemClock, onFatal })
+  return openRing({ dir, agent, quotaBytes: 1e9, whenFull, clock: systemClock, onFatal })
 }
 
 /** The numbers of all pictures in sealed segments, copies left out, in the order of the segments. */

@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs'
 import { Recorders } from '../../agent/record/recorders.ts'
 import { openRing } from '../../agent/ring/ring.ts'
 import { systemClock } from '../../shared/node/clock.ts'
@@ -23,7 +22,7 @@ const ring = await openRing({
 })
 // Segments of three GOPs: the kill also falls into sealing and opening.
 const recorders = new Recorders({ ring, clock, segmentMs: 250, onGap: () => {} })
-writeSync(1, 'ready\n')
+process.stdout.write('ready\n') // Waits, unlike `writeSync`, for a parent that reads late.
 
 const frameMs = 10
 const startMs = clock.nowMs() - Number(first) * frameMs
@@ -37,5 +36,5 @@ for (let n = Number(first); ; n += 1) {
   unwritten.push(n)
   await clock.sleep(frameMs)
   if (ring.stats().queueBytes > 0) continue
-  for (const done of unwritten.splice(0)) writeSync(1, `w ${done} ${clock.nowMs()}\n`)
+  for (const done of unwritten.splice(0)) process.stdout.write(`w ${done} ${clock.nowMs()}\n`)
 }

@@ -87,6 +87,11 @@ export class PhoneConnection {
     this.#events = events
   }
 
+  /** Who listens now. */
+  get events(): ConnectionEvents {
+    return this.#events
+  }
+
   send(text: string): void {
     if (!this.closed) this.#socket.send(text)
   }

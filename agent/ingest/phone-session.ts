@@ -18,6 +18,8 @@ import {
   stopCapture,
 } from '../protocol/phone-text.ts'
 
+import { PhoneClock } from './phone-clock.ts'
+
 /** An instant on both clocks, read once per message. */
 export type Moment = { monotonicMs: number; wallMs: number }
 
@@ -71,6 +73,8 @@ export class PhoneSession {
   readonly refused: Record<string, number> = {}
   /** The last error that the phone reported. */
   message: string | undefined
+  /** Of the pictures that it has taken. */
+  readonly clock = new PhoneClock()
   readonly #pictures: Pictures
   #early: { packet: PhonePacket; at: Moment }[] = []
   #options: CaptureOptions | undefined
@@ -231,6 +235,7 @@ export class PhoneSession {
     this.#begun = true
     this.#lostAt = undefined
     this.#lastAt = at
+    this.clock.came(packet.deviceMs, at.monotonicMs)
     this.#measure(packet.deviceMs, at)
     for (const gap of gaps) effects.push({ kind: 'gap', gap })
     effects.push({ kind: 'unit', unit })

@@ -56,14 +56,14 @@ export class PhoneVisitor {
     }
   }
 
-  /** Hands over what was held, in the order in which it came. */
+  /** Hands over what was held, in the order in which it came, to who listens to the connection now. */
   admitTo(phone: Phone): void {
     for (const [reason, count] of Object.entries(this.refused)) {
       phone.session.refused[reason] = (phone.session.refused[reason] ?? 0) + count
     }
     for (const message of this.#held) {
-      if ('text' in message) phone.apply(phone.session.text(message.text, message.at))
-      else this.#replay(phone, message)
+      if ('text' in message) this.connection.events.text(message.text, message.at)
+      else this.#replay(message)
     }
     this.#held = []
   }
@@ -83,9 +83,9 @@ export class PhoneVisitor {
     }
   }
 
-  #replay(phone: Phone, { packet, at }: { packet: Uint8Array; at: Moment }): void {
+  #replay({ packet, at }: { packet: Uint8Array; at: Moment }): void {
     try {
-      phone.apply(phone.session.packet(packet, at))
+      this.connection.events.packet(packet, at)
     } catch {
       // Counted by the session: a bad packet does not end it.
     }
@@ -131,7 +131,8 @@ export class PhoneVisitor {
   }
 }
 
-function isParameterSets(packet: Uint8Array): boolean {
+/** A packet that holds no picture. */
+export function isParameterSets(packet: Uint8Array): boolean {
   if (packet.length > parameterSetBytesMax) return false
   try {
     const types = splitAnnexB(parsePhonePacket(packet).payload).map((nal) => nalType('h264', nal))

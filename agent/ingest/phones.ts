@@ -13,10 +13,17 @@ import {
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Hub } from '../hub/hub.ts'
 import { Phone, type PhoneNeeds, type PhoneRecordings } from './phone.ts'
-import { goingAway, PhoneConnection, type PhonePrincipal, type PhoneSocket } from './phone-connection.ts'
+import {
+  type ConnectionEvents,
+  goingAway,
+  PhoneConnection,
+  type PhonePrincipal,
+  type PhoneSocket,
+} from './phone-connection.ts'
 import { phoneInfo } from './phone-info.ts'
 import { cleanName, phoneName, uniqueName } from './phone-name.ts'
 import { PhonePictures } from './phone-pictures.ts'
+import { PhoneReturns } from './phone-returns.ts'
 import { type Moment, PhoneSession } from './phone-session.ts'
 import { PhoneVisitor } from './phone-visitor.ts'
 
@@ -44,7 +51,8 @@ const tryLater = 1013 // RFC 6455, registry of close codes.
 
 /**
  * All phones: those that wait at the door to be allowed (`PhoneVisitor`), those that film (`Phone`), and those
- * that are expected back. Who a phone is: the stream of its token, else its token's name, else its model and address.
+ * that are expected back. Who a phone is: the stream of its token, else its token's name, else its model and address; and
+ * of several that come back with one of these, whose clock it has (`PhoneReturns`).
  */
 export class Phones implements Disposable {
   readonly #options: PhonesOptions
@@ -53,6 +61,14 @@ export class Phones implements Disposable {
   readonly #phones = new Set<Phone>()
   readonly #refusedBefore: Record<string, number> = {}
   readonly #disposed = new AbortController()
+  readonly #returns = new PhoneReturns({
+    now: () => this.#now(),
+    namesakes: (phone) =>
+      [...this.#phones].filter(
+        (other) => other !== phone && other.baseName === phone.baseName && other.identity === phone.identity,
+      ),
+    events: (phone, connection) => this.#events(phone, connection),
+  })
 
   constructor(options: PhonesOptions) {
     this.#options = options
@@ -249,13 +265,18 @@ export class Phones implements Disposable {
     }
     phone.connection = connection
     phone.session.attach()
-    connection.handle({
+    const isCertain = !this.#returns.concerns(phone)
+    connection.handle(isCertain ? this.#events(phone, connection) : this.#returns.listen(phone, connection))
+  }
+
+  #events(phone: Phone, connection: PhoneConnection): ConnectionEvents {
+    return {
       packet: (bytes, at) => phone.apply(phone.session.packet(bytes, at)),
-      text: (message, at) => phone.apply(phone.session.text(message, at)),
+      text: (text, at) => phone.apply(phone.session.text(text, at)),
       refused: (reason) => phone.session.count(reason),
       roundTrip: (ms) => this.#roundTrip(phone, ms),
       closed: (at) => this.#detach(phone, connection, at),
-    })
+    }
   }
 
   #detach(phone: Phone, connection: PhoneConnection, at: Moment): void {

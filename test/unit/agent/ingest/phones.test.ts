@@ -312,6 +312,102 @@ describe('a phone that comes back', () => {
     expect(units.every(({ stream }) => stream.endsWith('-2'))).toBe(true)
   })
 
+  describe('with others of its model at its address', () => {
+    const boots = [bootMs, 3_000_000, 44_000_000]
+    const names = ['Pixel-6a-192.168.1.20', 'Pixel-6a-192.168.1.20-2', 'Pixel-6a-192.168.1.20-3']
+    let elapsed = 0
+    /** A picture of each of these phones, by which phone it is. */
+    const shoot = async (cameras: [number, FakePhone][], n: number) => {
+      for (const [who, camera] of cameras)
+        camera.film((boots[who] ?? 0) + elapsed, picture(n * 3 + who, { key: true }))
+      elapsed += 100
+      await clock.advance(100)
+    }
+    const begin = async (count: number) => {
+      elapsed = 0
+      const cameras = Array.from({ length: count }, (_, who): [number, FakePhone] => [who, connect()])
+      for (const [, camera] of cameras) {
+        camera.hello()
+        camera.say({ status: 'capture_started' })
+      }
+      for (let n = 0; n < 10; n += 1) await shoot(cameras, n)
+      return cameras
+    }
+    /** Runs of one clock, one for each phone whose pictures the stream has. */
+    const sources = (stream: string | undefined) =>
+      new Set(units.filter((each) => each.stream === stream).map(({ unit }) => unit.epoch)).size
+    const back = (who: number): [number, FakePhone] => {
+      const camera = connect()
+      camera.hello()
+      return [who, camera]
+    }
+
+    test.each([[[0, 1, 2]], [[2, 1, 0]], [[1, 2, 0]], [[2, 0, 1]], [[1, 0, 2]]])(
+      'in whatever order they come back (%j), each goes on where it was',
+      async (order) => {
+        for (const [, camera] of await begin(3)) camera.vanish()
+        elapsed += 4000
+        await clock.advance(4000)
+        const cameras = order.map(back)
+        expect(cameras.every(([, camera]) => camera.command === 'start_capture')).toBe(true)
+        for (const [, camera] of cameras) {
+          camera.say({ status: 'capture_started' })
+          camera.film(0, parameterSets)
+        }
+        for (let n = 20; n < 30; n += 1) await shoot(cameras, n)
+        expect(names.map(sources)).toEqual([1, 1, 1])
+        expect(lines().filter((line) => line.startsWith('begin'))).toHaveLength(3)
+        expect(lines().filter((line) => line.startsWith('end'))).toEqual([])
+        expect(phones.list().map(({ id, state }) => `${id} ${state}`)).toEqual(
+          names.map((name) => `${name} capturing`),
+        )
+      },
+    )
+
+    test('one comes back, the other stays away: the recording of the other ends', async () => {
+      for (const [, camera] of await begin(2)) camera.vanish()
+      const camera = back(1)
+      camera[1].say({ status: 'capture_started' })
+      for (let n = 20; n < 30; n += 1) await shoot([camera], n)
+      elapsed += 31_000
+      await clock.advance(31_000)
+      await shoot([camera], 31)
+      expect(lines().filter((line) => line.startsWith('end'))).toEqual([
+        expect.stringContaining(`r1 ${names[0]} `),
+      ])
+      expect(sources(names[1])).toBe(1)
+      expect(sources(names[0])).toBe(1)
+    })
+
+    test('clocks that say nothing leave them where they were put', async () => {
+      const cameras = await begin(2)
+      for (const [, camera] of cameras) camera.vanish()
+      await clock.advance(2000)
+      const [, first] = back(0)
+      first.say({ status: 'capture_started' })
+      first.film(900_000_000, picture(3, { key: true }))
+      await clock.advance(100)
+      expect(phones.list()).toMatchObject([
+        { id: names[0], state: 'capturing' },
+        { id: names[1], state: 'lost' },
+      ])
+    })
+
+    test('one that says that it has stopped, or is lost again, is held no longer', async () => {
+      for (const [, camera] of await begin(2)) camera.vanish()
+      const [, first] = back(1)
+      first.say({ status: 'capture_started' })
+      first.vanish()
+      const [, again] = back(1)
+      again.say({ status: 'capture_stopped' })
+      await clock.advance(1500)
+      expect(lines().filter((line) => line.startsWith('end'))).toHaveLength(1)
+      again.vanish()
+      await clock.advance(31_000)
+      expect(phones.list()).toEqual([])
+    })
+  })
+
   test('after a restart of the agent finds its recording', async () => {
     const recording = {
       version: 1 as const,

@@ -2,6 +2,7 @@ import { AppError } from '../../shared/error.ts'
 import {
   phoneDrainMs,
   phoneDrainMsMax,
+  phoneEarlyBytesMax,
   phoneEarlyMs,
   phoneEarlyPicturesMax,
   phoneLossMs,
@@ -77,6 +78,7 @@ export class PhoneSession {
   readonly clock = new PhoneClock()
   readonly #pictures: Pictures
   #early: { packet: PhonePacket; at: Moment }[] = []
+  #earlyBytes = 0
   #options: CaptureOptions | undefined
   #lostAt: Moment | undefined
   #stoppedAt: Moment | undefined
@@ -160,7 +162,9 @@ export class PhoneSession {
     }
     if (this.state === 'capturing' || this.state === 'draining') return this.#deliver(packet, at)
     this.#early.push({ packet, at })
-    return this.#early.length < phoneEarlyPicturesMax ? [] : this.#flushEarly()
+    this.#earlyBytes += bytes.length
+    const isFull = this.#early.length >= phoneEarlyPicturesMax || this.#earlyBytes > phoneEarlyBytesMax
+    return isFull ? this.#flushEarly() : []
   }
 
   /** Time passes: call it every tenth of a second or so. */
@@ -218,6 +222,7 @@ export class PhoneSession {
     const early = this.#early
     if (early.length === 0) return []
     this.#early = []
+    this.#earlyBytes = 0
     const effects: PhoneEffect[] = []
     if (this.state !== 'capturing' && this.state !== 'draining') {
       this.#enterCapture()

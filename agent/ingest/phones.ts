@@ -5,6 +5,7 @@ import { AppError } from '../../shared/error.ts'
 import {
   phoneAliveMs,
   phoneIdentifyMs,
+  phoneStrangersMax,
   phonesMax,
   phonesWaitingMax,
   phoneTickMs,
@@ -95,7 +96,8 @@ export class Phones implements Disposable {
 
   /** A WebSocket at `/android-cam`. Reading begins before this returns. */
   connect(socket: PhoneSocket, { principal, address }: { principal: PhonePrincipal; address: string }): void {
-    if (this.#visitors.size + this.#phones.size >= phonesMax) {
+    const isCrowded = principal.role === 'anonymous' && this.#visitors.size >= phoneStrangersMax
+    if (isCrowded || this.#visitors.size + this.#phones.size >= phonesMax) {
       socket.close(tryLater, 'too many phones')
       this.#options.onEvent({ type: 'refused', phone: address, reason: 'too many phones' })
       return
@@ -152,6 +154,14 @@ export class Phones implements Disposable {
   /** A recording was stopped: its phones are told to stop too. */
   recordingStopped(id: string): void {
     for (const phone of this.#phones) if (phone.recording === id) phone.recordingStopped()
+  }
+
+  /** The token of this name was revoked: whoever it let in leaves, filming or not. */
+  revoked(token: string): void {
+    for (const { connection } of [...this.#visitors, ...this.#phones]) {
+      const { role, subject } = connection?.principal ?? {}
+      if (role === 'publisher' && subject === token) connection?.close('its token was revoked')
+    }
   }
 
   /** Connections are closed; what the phones filmed stays in open recordings, to which they may come back. */

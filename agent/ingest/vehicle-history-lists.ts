@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
-import { historyAnswerMs, historyListsMax } from '../../shared/vehicle-limits.ts'
+import { historyAnswerMs, historyFileMs, historyListsMax } from '../../shared/vehicle-limits.ts'
 
 /** Wall ms. */
 export type TimeRange = { from: number; to: number }
@@ -57,7 +57,11 @@ export class HistoryLists {
     const sorted = items.toSorted((a, b) => a.from - b.from)
     for (const { asked, resolve } of waiting) resolve(within(sorted, asked))
     const asked = waiting.map((each) => each.asked)
-    if (asked.length > 0) this.#keep(channel, { asked: covering(asked), items: sorted })
+    if (asked.length > 0) {
+      const covered = covering(asked)
+      const to = Math.min(covered.to, knownUntil(sorted, this.#clock.nowMs()))
+      this.#keep(channel, { asked: { ...covered, to }, items: sorted })
+    }
     return waiting.length > 0
   }
 
@@ -78,6 +82,11 @@ export class HistoryLists {
 
 function within(items: readonly HistoryItem[], { from, to }: TimeRange): HistoryItem[] {
   return items.filter((item) => item.from < to && item.to > from)
+}
+
+/** What is recorded now, or will be, is in no list yet. */
+function knownUntil(items: readonly HistoryItem[], nowMs: number): number {
+  return Math.max(nowMs - historyFileMs, ...items.map(({ to }) => Math.min(to, nowMs)))
 }
 
 /** Of several who asked at once the last answer stands for the first range only, if they differ. */

@@ -47,11 +47,12 @@ export class VehicleSession {
   readonly #sequence: ConnectionSequence = { last: undefined }
   #sim: string | undefined
   #heardMs: number
+  #takenMs: number
   #isOver = false
 
   constructor(options: VehicleSessionOptions) {
     this.#options = options
-    this.#heardMs = options.clock.monotonicMs()
+    this.#heardMs = this.#takenMs = options.clock.monotonicMs()
   }
 
   /** Undefined before the first packet. */
@@ -62,6 +63,11 @@ export class VehicleSession {
   /** Monotonic ms of the newest packet. */
   get heardMs(): number {
     return this.#heardMs
+  }
+
+  /** Monotonic ms of the newest packet that went anywhere. */
+  get takenMs(): number {
+    return this.#takenMs
   }
 
   /** Bytes that wait for others. */
@@ -107,7 +113,9 @@ export class VehicleSession {
     this.#heardMs = arrivalMs
     for (const packet of packets) {
       if (this.#isOver || !this.#admits(packet)) return
-      this.#channelOf(packet)?.packet(packet, arrivalMs)
+      const channel = this.#channelOf(packet)
+      channel?.packet(packet, arrivalMs)
+      if (channel?.holds) this.#takenMs = arrivalMs
     }
   }
 

@@ -70,7 +70,7 @@ export class VehicleConnection {
     const silenceMs = door === 'live' ? vehicleSilenceMs : vehicleReplaySilenceMs
     if (bytes / seconds > vehicleBytesPerSecondMax) this.close('flood')
     else if (this.sim === undefined && nowMs - this.#openedMs > vehicleSetupMs) this.close('idle')
-    else if (this.sim !== undefined && nowMs - this.#session.heardMs > silenceMs) this.close('silent')
+    else if (this.sim !== undefined && nowMs - this.#session.takenMs > silenceMs) this.close('silent')
   }
 
   close(reason: VehicleEnd): void {

@@ -1,6 +1,11 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Clock } from '../../shared/node/clock.ts'
-import { vehicleConnectionsMax, vehicleStallMs, vehicleTickMs } from '../../shared/vehicle-limits.ts'
+import {
+  vehicleConnectionsMax,
+  vehicleStallMs,
+  vehicleStrangersMax,
+  vehicleTickMs,
+} from '../../shared/vehicle-limits.ts'
 import type { VehicleDoor as Door, VehicleEnd } from '../ingest/vehicle.ts'
 import type { VehicleIngest } from '../ingest/vehicle-ingest.ts'
 import { openPort } from './open-port.ts'
@@ -19,6 +24,7 @@ export type VehicleDoorOptions = {
   clock: Clock
   ingest: Pick<VehicleIngest, 'connect'>
   connectionsMax?: number
+  strangersMax?: number
   onEvent: (event: VehicleDoorEvent) => void
 }
 
@@ -62,6 +68,8 @@ class Port implements Disposable {
   readonly #options: VehicleDoorOptions
   readonly #allow: ReturnType<typeof vehicleAllow>
   readonly #connections = new Set<VehicleConnection>()
+  /** Those that have not said who they are: whoever reaches the port can be one. Oldest first. */
+  readonly #strangers = new Set<VehicleConnection>()
   readonly #stop = new AbortController()
   #isTicking = false
 
@@ -89,8 +97,19 @@ class Port implements Disposable {
       onClosed: (closed, reason) => this.#closed(closed, reason),
     })
     this.#connections.add(connection)
+    this.#strangers.add(connection)
+    this.#makeRoom()
     if (!this.#allow.address(connection.address)) connection.close('not-allowed')
     else if (!this.#isTicking) this.#tick()
+  }
+
+  #makeRoom(): void {
+    for (const connection of this.#strangers) {
+      if (connection.sim !== undefined) this.#strangers.delete(connection)
+    }
+    const [oldest] = this.#strangers
+    const { strangersMax = vehicleStrangersMax } = this.#options
+    if (this.#strangers.size > strangersMax) oldest?.close('idle')
   }
 
   count(reason: VehicleEnd | 'limit'): void {
@@ -123,6 +142,7 @@ class Port implements Disposable {
   #closed(connection: VehicleConnection, reason: VehicleEnd): void {
     const { door, onEvent } = this.#options
     this.#connections.delete(connection)
+    this.#strangers.delete(connection)
     this.count(reason)
     const { address, sim } = connection
     onEvent({ type: 'closed', door, reason, address, ...(sim === undefined ? {} : { sim }) })

@@ -70,7 +70,7 @@ export class Jt1078Lane {
   #begin(packet: Jt1078Packet, arrivalMs: number): readonly Jt1078Piece[] {
     const before = this.#flush()
     if (packet.subPacket === subPackets.whole) {
-      const { body: bytes } = packet
+      const bytes = unpinned(packet.body)
       return [...before, { ...about(packet), bytes, marker: packet.marker, damaged: false, arrivalMs }]
     }
     this.#open = packet
@@ -122,6 +122,11 @@ export class Jt1078Lane {
 }
 
 const none: readonly Jt1078Piece[] = []
+
+/** A little of what one read brought must not keep all of it in memory, where it may wait for long and is counted as little. */
+function unpinned(body: Uint8Array): Uint8Array {
+  return body.length * 4 < body.buffer.byteLength ? body.slice() : body
+}
 
 function about({ dataType, payloadType, timestampMs }: Jt1078Packet) {
   return { dataType, payloadType, ...(timestampMs === undefined ? {} : { timestampMs }) }

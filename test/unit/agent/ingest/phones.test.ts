@@ -140,6 +140,16 @@ describe('a capture that a phone starts by itself', () => {
     expect(phones.list()).toEqual([])
   })
 
+  test('pictures that fill the memory do not wait for a word', async () => {
+    const phone = connect()
+    phone.hello()
+    const large = Buffer.concat([picture(0, { key: true }), Buffer.alloc(5 * 1024 * 1024, 1)])
+    phone.film(bootMs, large)
+    expect(story()).toEqual([])
+    phone.film(bootMs + 100, large)
+    expect(story()).toEqual(['begin r1 Pixel-6a-192.168.1.20', 'Pixel-6a-192.168.1.20 unit x2'])
+  })
+
   test('pictures that an encoder still had when it was stopped belong to it', async () => {
     const phone = connect()
     phone.say({ status: 'capture_started' })
@@ -611,6 +621,14 @@ describe('an unknown phone', () => {
     expect(phones.counts.waiting).toBe(0)
   })
 
+  test('leaves room for those with a token', () => {
+    const strangers = Array.from({ length: 120 }, () => connect())
+    expect(strangers.filter(({ closedWith }) => closedWith?.code === 1013)).toHaveLength(20)
+    const known = connect(publisher('cam', 'cam'))
+    expect(known.closedWith).toBeUndefined()
+    expect(phones.list()).toMatchObject([{ id: 'cam' }])
+  })
+
   test('that is not there cannot be allowed', async () => {
     await expect(phones.allow('nobody')).rejects.toMatchObject({ kind: 'NotFound' })
   })
@@ -631,6 +649,19 @@ describe('names', () => {
     connect({ role: 'admin', subject: 'admin' }).hello()
     expect(phones.list().map(({ id }) => id)).toEqual(['studio', 'studio-2', 'door', 'Pixel-6a-192.168.1.20'])
   })
+})
+
+test('a token that is revoked takes its phones along, whether they film or not', async () => {
+  const [films, waits, other] = [connect(publisher('a', 'a')), connect(publisher('a', 'b')), connect()]
+  films.hello()
+  await film(films, 0, 3)
+  waits.hello()
+  phones.revoked('a')
+  expect([films, waits, other].map(({ closedWith }) => closedWith?.reason)).toEqual([
+    'its token was revoked',
+    'its token was revoked',
+    undefined,
+  ])
 })
 
 test('the round trip is measured every two seconds and told with the stream', async () => {

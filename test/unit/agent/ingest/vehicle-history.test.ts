@@ -379,6 +379,21 @@ test('what the vehicle says it holds decides the true times: of the beginning, a
   ).rejects.toMatchObject({ kind: 'NotFound' })
 })
 
+test('a list says nothing of what was recorded after it', async () => {
+  const { history, clock } = rig()
+  const now = clock.nowMs()
+  const asked = history.query(device, { from: now - 7_200_000, to: now + 7_200_000 })
+  const file = { ...item('10:00:00', '10:05:00'), from: now - 4_000_000, to: now - 3_000_000 }
+  history.lists.answer(device, [file])
+  expect(await asked).toHaveLength(1)
+  const play = (from: number, to: number) => history.play(device, { from, to, record: false })
+  await expect(play(now - 7_000_000, now - 5_000_000)).rejects.toMatchObject({ kind: 'NotFound' })
+  expect(await play(file.from - 100_000, file.to)).toMatchObject({ from: file.from })
+  await clock.advance(3_600_000)
+  expect(await play(now + 1_000_000, now + 2_000_000)).toMatchObject({ from: now + 1_000_000 })
+  expect(await play(now - 2_000_000, now - 1_000_000)).toMatchObject({ state: 'waiting' })
+})
+
 test('requests that mean nothing', async () => {
   const { history, said, state } = rig()
   for (const [from, to] of [

@@ -106,6 +106,22 @@ test('nobody takes a channel that is heard at another address, nor a SIM with a 
   expect(real.closed).toEqual(['displaced'])
 })
 
+test('a connection of which nothing is taken is as silent as one that says nothing', () => {
+  const { connect, clock } = rig()
+  const [real, thief] = [connect('10.0.0.1'), connect('10.0.0.2')]
+  const [line, same] = [new VehicleLine(), new VehicleLine()]
+  real.send(start(line))
+  const beganMs = clock.monotonicMs()
+  for (let n = 0; n < 10; n += 1) {
+    clock.advance(1000)
+    real.send(line.picture(1000 * n))
+    thief.send(same.picture(1000 * n))
+  }
+  expect(thief.session.heardMs).toBe(clock.monotonicMs())
+  expect(thief.session.takenMs).toBe(beganMs)
+  expect(real.session.takenMs).toBe(clock.monotonicMs())
+})
+
 test('a SIM that is not allowed from there is refused at its first packet', () => {
   const { connect, log } = rig()
   const { send, closed } = connect('6.6.6.6')

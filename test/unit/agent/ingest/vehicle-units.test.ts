@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { Jt1078Parser } from '../../../../agent/protocol/jt1078-parser.ts'
 import type { AccessUnit } from '../../../../shared/media/access-unit.ts'
 import { isDropped, isParameterSet, nalType, splitAnnexB } from '../../../../shared/media/nal.ts'
 import { hex } from '../../../support/hex.ts'
 import { sharedPath } from '../../../support/shared-data.ts'
 import {
   annexB,
+  bytesOf,
   parseAll,
   picture,
   pps,
@@ -244,6 +246,21 @@ test('silence of a device that numbers nothing and whose clock stands still is n
   const rig = unitsRig()
   for (let i = 0; i < 10; i += 1) rig.feed(new VehicleLine().sound(7), i * 20)
   expect(rig.units).toHaveLength(10)
+})
+
+test('a small picture keeps no large read in memory', () => {
+  const rig = unitsRig()
+  const line = new VehicleLine()
+  const rest = Buffer.alloc(60_000)
+  const packets = new Jt1078Parser().push(
+    Buffer.concat([bytesOf([...line.key(0), ...line.picture(40)]), rest]),
+  )
+  expect(packets[0]?.body.buffer.byteLength).toBeGreaterThan(60_000)
+  rig.feed(packets, 0)
+  rig.channel.end()
+  const memory = rig.units.flatMap(({ nalUnits }) => nalUnits.map((nal) => nal.buffer.byteLength))
+  expect(memory).toHaveLength(2)
+  expect(Math.max(...memory)).toBeLessThan(10_000)
 })
 
 test('transparent data is told whole; other codecs are counted', () => {

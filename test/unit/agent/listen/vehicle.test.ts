@@ -119,6 +119,20 @@ test('too many connections are counted', async () => {
   await until(() => port.ended.limit === 1)
 })
 
+test('those that say nothing make room for others, never those that gave a packet', async () => {
+  const { dial, port, units } = await rig({ strangersMax: 2 })
+  const vehicle = await dial()
+  vehicle.write(start())
+  await until(() => units.length === 1)
+  for (let n = 0; n < 5; n += 1) {
+    await dial()
+    await until(() => port.connections + (port.ended.idle ?? 0) === n + 2)
+  }
+  expect(ends(port)).toEqual({ idle: 3 })
+  vehicle.write(bytesOf(new VehicleLine().picture(80)))
+  await until(() => units.length === 2)
+})
+
 test('a port that is taken says where to choose another', async () => {
   const { port } = await rig()
   await expect(rig({ port: port.port })).rejects.toThrow(/vehicles\.live\.port/)

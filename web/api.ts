@@ -11,7 +11,7 @@ import type {
   TokenInfo,
 } from '../shared/contract/agent-api.ts'
 import type { AgentItem } from '../shared/contract/agents-api.ts'
-import type { RecordingDetail, RecordingItem } from '../shared/contract/api.ts'
+import type { Health, RecordingDetail, RecordingItem } from '../shared/contract/api.ts'
 import type { TaskRequest, UploadCreated, UploadRequest } from '../shared/contract/beatsync-api.ts'
 import type { Recording } from '../shared/contract/recording.ts'
 import type { Task } from '../shared/contract/task.ts'
@@ -39,10 +39,6 @@ export type ArchiveFilter = {
   to?: number | undefined
   cursor?: string | undefined
 }
-export type CloudHealth = {
-  status: 'ok' | 'degraded'
-  queues: Record<string, { waiting: number; inFlight: number; dead: number }>
-}
 /** Its address is known only to who made it. */
 export type OldShare = { id: string; createdAt: number; createdBy: string; expiresAt: number }
 export type Share = { id: string; url: string; expiresAt: number }
@@ -59,6 +55,8 @@ export const agent = {
     const path = pathOf('/agent/v1/recordings', { limit })
     return (await call<{ recordings: Recording[] }>('GET', path, undefined, signal)).recordings
   },
+  stream: (name: string, signal: AbortSignal) =>
+    call<StreamInfo>('GET', `/agent/v1/streams/${part(name)}`, undefined, signal),
   phones: async (signal: AbortSignal) =>
     (await call<{ phones: PhoneInfo[] }>('GET', '/agent/v1/phones', undefined, signal)).phones,
   stats: (signal: AbortSignal) => call<AgentStats>('GET', '/agent/v1/stats', undefined, signal),
@@ -121,7 +119,7 @@ export const cloud = {
   submitTask: (request: TaskRequest) => call<Task>('POST', '/v1/tasks', request),
   cancelTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/cancel`, {}),
   retryTask: (id: string) => call<unknown>('POST', `/v1/tasks/${part(id)}/retry`, {}),
-  health: (signal: AbortSignal) => call<CloudHealth>('GET', '/v1/health', undefined, signal),
+  health: (signal: AbortSignal) => call<Health>('GET', '/v1/health', undefined, signal),
   agents: async (signal: AbortSignal) =>
     (await call<{ agents: AgentItem[] }>('GET', '/v1/agents', undefined, signal)).agents,
 }

@@ -18,8 +18,11 @@ export function Login(): JSX.Element {
     event.preventDefault()
     setBusy(true)
     try {
-      await agent.openSession(token.trim())
-      signedOut.value = false
+      const { role } = await agent.openSession(token.trim())
+      if (role === 'publisher' || role === 'device') {
+        setError(words.sendsOnly)
+        await agent.closeSession()
+      } else signedOut.value = false
     } catch (cause) {
       const unknown = cause instanceof ApiError && (cause.status === 401 || cause.status === 403)
       setError(unknown ? words.wrong : String(cause instanceof Error ? cause.message : cause))

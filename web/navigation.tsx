@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { formatBytes } from './format.ts'
 import {
   agentHere,
+  onlyStream,
   openRecordings,
   phones,
   recordings,
@@ -14,11 +15,13 @@ import {
 import { useResources } from './poll.ts'
 import { nextTheme, theme } from './preferences.ts'
 import { hrefOf, route, type Section, sections } from './route.ts'
+import { cameraAlarms } from './status/alarms.ts'
 import { switchLanguage, text } from './text/text.ts'
 import { Icon, type IconName, Mark } from './ui/icon.tsx'
 import { Bar } from './ui/parts.tsx'
 
 const agentSections: readonly Section[] = ['live', 'phones']
+const oneStreamSections: readonly Section[] = ['live', 'status']
 
 export function Navigation(): JSX.Element {
   useResources(session, streams, recordings, phones, stats, vehicles)
@@ -43,6 +46,7 @@ export function Navigation(): JSX.Element {
 }
 
 function isShown(section: Section): boolean {
+  if (onlyStream.value !== undefined) return oneStreamSections.includes(section)
   if (section === 'vehicles') return vehiclesHere.value
   return agentHere.value || !agentSections.includes(section)
 }
@@ -64,8 +68,14 @@ function badgeOf(section: Section): { words: string; tone: 'rec' | 'warn' } | un
   if (section === 'live' && open > 0) return { words: String(open), tone: 'rec' }
   const waiting = phones.value.value?.filter(({ state }) => state === 'waiting').length ?? 0
   if (section === 'phones' && waiting > 0) return { words: String(waiting), tone: 'warn' }
-  if (section === 'status' && stats.value.value?.ring?.alarm) return { words: '!', tone: 'warn' }
+  if (section === 'status' && needsAttention()) return { words: '!', tone: 'warn' }
   return undefined
+}
+
+/** What costs pictures: the disk, or a camera that does not come. */
+function needsAttention(): boolean {
+  const cameras = cameraAlarms(streams.value.value ?? [], openRecordings.value, text.value)
+  return stats.value.value?.ring?.alarm !== undefined || cameras.length > 0
 }
 
 /** Disk and upload in two lines: what one wants to know while the wall is on. */

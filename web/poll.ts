@@ -53,6 +53,7 @@ export function createResource<T>(
   const plan = (): void => {
     clearTimeout(timer)
     if (watchers === 0 || document.hidden || signedOut.value) return
+    if (error.value?.status === 403) return // What this token may not see, it may not see in two seconds either.
     if (!error.value && value.value !== undefined && settled(value.value)) return
     timer = setTimeout(() => void refresh(), Math.min(everyMs * 2 ** failures, backoffMaxMs))
   }

@@ -199,6 +199,7 @@ export const health = z.object({
   /** Whether it was found: without it there are no thumbnails and no sound for browsers. */
   ffmpeg: z.boolean().optional(),
 })
+export type Health = z.infer<typeof health>
 
 /** A message whose work has failed for ever, until someone redrives it. */
 const deadLetter = z.object({ queue: z.string(), id: z.string(), body: z.string() })

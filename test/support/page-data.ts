@@ -1,6 +1,6 @@
 import type { AgentStats, PhoneInfo, Role, StreamInfo, TokenInfo } from '../../shared/contract/agent-api.ts'
 import type { AgentItem } from '../../shared/contract/agents-api.ts'
-import type { RecordingDetail } from '../../shared/contract/api.ts'
+import type { Health, RecordingDetail } from '../../shared/contract/api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Task } from '../../shared/contract/task.ts'
 import type { HistoryItem, VehiclesAnswer } from '../../shared/contract/vehicle-api.ts'
@@ -18,10 +18,14 @@ export type PageData = {
   archive: RecordingDetail[]
   tasks: Task[]
   tokens: TokenInfo[]
+  /** What differs from a health in which all is well. */
+  health?: Partial<Health>
   /** None are configured when absent. */
   vehicles?: VehiclesAnswer
   /** What each vehicle holds; without it no answer comes back. */
   held?: HistoryItem[]
+  /** The token opens this stream alone. */
+  onlyStream?: string
   /** Streams whose source does not come. */
   absent?: string[]
 }

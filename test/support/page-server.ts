@@ -198,6 +198,7 @@ function route(state: State, method: string, url: URL, body: Record<string, unkn
   const { data } = state
   const path = url.pathname
   const id = decodeURIComponent(path.split('/')[4] ?? '')
+  if (data.onlyStream !== undefined && !path.endsWith('/session')) return routeOfOne(data, path)
   if (path.startsWith('/agent/v1/vehicles')) return answerVehicles(data, method, path, body)
   switch (
     `${method} ${path.replace(/(recordings|phones|tokens|tasks|shares)\/(?!start|stop)[^/]+/, '$1/{id}')}`
@@ -237,11 +238,12 @@ function route(state: State, method: string, url: URL, body: Record<string, unkn
       return ok({ ...token, token: 'er_4Jq0v8mYwK2nXcRb7sTzLd5hPfGu9eA1' })
     }
     case 'GET /agent/v1/session':
-      return ok({ subject: 'somebody', role: data.role })
+      return ok({ subject: 'somebody', role: data.role, ...(data.onlyStream && { stream: data.onlyStream }) })
     case 'DELETE /agent/v1/session':
       data.signedOut = true
       return ok({})
     case 'POST /agent/v1/session':
+      if (body.token === 'sends') return ok({ subject: 'tripod', role: 'publisher' })
       if (body.token !== 'right') return unauthenticated
       data.signedOut = false
       return ok({ subject: 'admin', role: 'admin' })
@@ -250,11 +252,21 @@ function route(state: State, method: string, url: URL, body: Record<string, unkn
   }
 }
 
+/** What a token for one stream may ask. */
+function routeOfOne({ streams, onlyStream }: PageData, path: string): Answer {
+  if (path !== `/agent/v1/streams/${onlyStream}`)
+    return refuse(403, 'this token does not allow that', '此令牌没有该权限。')
+  const found = streams.find(({ name }) => name === onlyStream)
+  return found ? ok(found) : refuse(404, 'there is no such stream', '没有这个流')
+}
+
 function cloudRoute(data: PageData, method: string, url: URL): Answer {
   const [, , kind, id = '', action] = url.pathname.split('/')
   if (kind === 'health') {
     const idle = { waiting: 0, inFlight: 0, dead: 0 }
-    return ok({ status: 'ok', queues: { mux: idle, thumbnail: idle, export: { ...idle, inFlight: 1 } } })
+    const answers = { queues: true, database: true, store: true }
+    const queues = { mux: idle, thumbnail: idle, export: { ...idle, inFlight: 1 } }
+    return ok({ status: 'ok', queues, answers, ...data.health })
   }
   if (kind === 'tasks') {
     if (action === 'retry') return ok({})
@@ -280,16 +292,11 @@ function cloudRoute(data: PageData, method: string, url: URL): Answer {
 function listArchive(data: PageData, query: URLSearchParams): unknown[] {
   const title = (query.get('title') ?? '').toLowerCase()
   const stream = query.get('stream')
-  const open = data.open.map(({ streams, ...head }) => ({
-    ...head,
-    hold: false,
-    streams: streams.map((s) => s.name),
-  }))
   const closed = data.archive.map(({ streams, ...head }) => ({
     ...head,
     streams: streams.map((s) => s.name),
   }))
-  return [...open, ...closed].filter(
+  return closed.filter(
     (item) =>
       (item.title ?? '').toLowerCase().includes(title) && (stream === null || item.streams.includes(stream)),
   )

@@ -1,7 +1,9 @@
 import { signal } from '@preact/signals'
 import type { RecordingItem } from '../../shared/contract/api.ts'
 import { cloud } from '../api.ts'
+import { recordings } from '../model.ts'
 import { createResource } from '../poll.ts'
+import { onTheirWay } from './on-its-way.ts'
 
 export type Filters = { title: string; stream: string; from: string; to: string }
 
@@ -52,12 +54,17 @@ export async function loadOlder(): Promise<void> {
 /** First page and older ones without doubles: a recording that is new moves the rest down by one. */
 export function allItems(): RecordingItem[] {
   const seen = new Set<string>()
-  return [...(firstPage.value.value?.recordings ?? []), ...(older.value?.items ?? [])].filter(({ id }) => {
-    if (seen.has(id)) return false
-    seen.add(id)
-    return true
-  })
+  const there = [...(firstPage.value.value?.recordings ?? []), ...(older.value?.items ?? [])].filter(
+    ({ id }) => {
+      if (seen.has(id)) return false
+      seen.add(id)
+      return true
+    },
+  )
+  return isFiltered() ? there : [...onTheirWay(recordings.value.value ?? [], seen), ...there]
 }
+
+export const isFiltered = (): boolean => Object.values(filters.value).some((value) => value !== '')
 
 export const hasMore = (): boolean =>
   (older.value ? older.value.cursor : firstPage.value.value?.cursor) !== undefined

@@ -3,19 +3,28 @@ import { useState } from 'preact/hooks'
 import type { RecordingItem } from '../../shared/contract/api.ts'
 import { nowMs } from '../clock.ts'
 import { dayKey } from '../format.ts'
+import { recordings } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { hrefOf } from '../route.ts'
 import { text } from '../text/text.ts'
 import { attempt } from '../ui/notice.tsx'
 import { Button, Empty, Problem } from '../ui/parts.tsx'
-import { allItems, filters, firstPage, hasMore, loadOlder, noFilters, setFilters } from './archive-model.ts'
+import {
+  allItems,
+  firstPage,
+  hasMore,
+  isFiltered,
+  loadOlder,
+  noFilters,
+  setFilters,
+} from './archive-model.ts'
 import { RecordingCard } from './card.tsx'
 import { FilterBar } from './filter-bar.tsx'
 import { dayTitle } from './words.ts'
 
 /** Everything that was recorded, newest first, by day. */
 export function Archive(): JSX.Element {
-  useResources(firstPage)
+  useResources(firstPage, recordings)
   const error = firstPage.error.value
   const loaded = firstPage.value.value !== undefined
   const items = allItems()
@@ -49,8 +58,7 @@ function byDay(items: RecordingItem[]): [string, RecordingItem[]][] {
 
 function NothingHere(): JSX.Element {
   const words = text.value.archive
-  const filtered = Object.values(filters.value).some((value) => value !== '')
-  if (filtered) {
+  if (isFiltered()) {
     return (
       <Empty icon="search" title={words.nothingTitle}>
         <p>{words.nothingBody}</p>

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks'
 import { cloud } from '../api.ts'
 import { mayOperate } from '../model.ts'
 import { createResource, useResources } from '../poll.ts'
-import { reasonOf } from '../tasks/words.ts'
+import { messageOf, reasonOf } from '../tasks/words.ts'
 import { text } from '../text/text.ts'
 import { attempt, tell } from '../ui/notice.tsx'
 import { Bar, Button } from '../ui/parts.tsx'
@@ -15,7 +15,7 @@ export function ExportProgress({ id, failed }: { id: string; failed: boolean }):
   const task = resource.value.value
   if (!task) return null
   if (!failed && task.status !== 'FAILED') {
-    return <Bar label={task.message} {...(task.status === 'PROCESSING' && { percent: task.progress })} />
+    return <Bar label={messageOf(task)} {...(task.status === 'PROCESSING' && { percent: task.progress })} />
   }
   const retry = (): Promise<boolean> =>
     attempt(async () => {

@@ -5,7 +5,7 @@ import { streams } from '../model.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { Button } from '../ui/parts.tsx'
-import { type Filters, filters, noFilters, setFilters } from './archive-model.ts'
+import { type Filters, filters, isFiltered, noFilters, setFilters } from './archive-model.ts'
 
 const typingMs = 300 // A question per word, not per letter.
 
@@ -14,7 +14,6 @@ export function FilterBar({ items }: { items: RecordingItem[] }): JSX.Element {
   const now = filters.value
   const change = (part: Partial<Filters>): void => setFilters({ ...filters.value, ...part })
   const names = streamNames(items, now.stream)
-  const filtered = Object.values(now).some((value) => value !== '')
   return (
     <search class="filters">
       <TitleSearch key={now === noFilters ? 'none' : 'some'} onTitle={(title) => change({ title })} />
@@ -40,7 +39,7 @@ export function FilterBar({ items }: { items: RecordingItem[] }): JSX.Element {
           />
         </label>
       ))}
-      {filtered && (
+      {isFiltered() && (
         <Button kind="quiet" icon="close" onClick={() => setFilters(noFilters)}>
           {words.clear}
         </Button>

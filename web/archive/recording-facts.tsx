@@ -4,15 +4,17 @@ import { formatBytes, formatDateTime, formatDuration, formatSpan } from '../form
 import { language, text } from '../text/text.ts'
 import { Facts } from '../ui/parts.tsx'
 
-export function RecordingFacts({ recording }: { recording: RecordingDetail }): JSX.Element {
+type FactsProps = { recording: RecordingDetail; isThere: boolean }
+
+export function RecordingFacts({ recording, isThere }: FactsProps): JSX.Element {
   return (
     <section class="card">
-      <Facts rows={rowsOf(recording)} />
+      <Facts rows={rowsOf(recording, isThere)} />
     </section>
   )
 }
 
-function rowsOf(recording: RecordingDetail): [string, ComponentChildren][] {
+function rowsOf(recording: RecordingDetail, isThere: boolean): [string, ComponentChildren][] {
   const words = text.value.archive
   const { from, to, streams } = recording
   const units = streams.reduce((sum, stream) => sum + stream.units, 0)
@@ -21,7 +23,7 @@ function rowsOf(recording: RecordingDetail): [string, ComponentChildren][] {
     [words.begun, formatDateTime(from, language.value)],
     [words.ended, to === null ? words.stillOpen : formatDateTime(to, language.value)],
     ...(to === null ? [] : [[words.duration, formatDuration(to - from)] as [string, string]]),
-    [words.pictures, units.toLocaleString()],
+    ...(isThere ? [[words.pictures, units.toLocaleString()] as [string, string]] : []), // Counted in the archive.
     ...clockRows(recording),
     ...(bytes > 0 ? [[words.size, formatBytes(bytes)] as [string, string]] : []),
     [words.agent, recording.agent],

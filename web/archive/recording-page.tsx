@@ -1,17 +1,18 @@
 import type { JSX } from 'preact'
-import { useMemo } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
-import { cloud } from '../api.ts'
 import { formatDateTime } from '../format.ts'
+import { stopRecording } from '../live/recording-actions.ts'
 import { mayOperate } from '../model.ts'
 import { createResource, useResources } from '../poll.ts'
 import { hrefOf } from '../route.ts'
 import { language, text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
-import { Empty, Pill, Problem } from '../ui/parts.tsx'
+import { Button, Empty, Pill, Problem } from '../ui/parts.tsx'
 import { Downloads } from './downloads.tsx'
 import { GapList } from './gap-list.tsx'
 import { Keep } from './keep.tsx'
+import { type Found, findRecording } from './on-its-way.ts'
 import { RecordingFacts } from './recording-facts.tsx'
 import { SharePanel } from './share-panel.tsx'
 import { StreamPlayers } from './stream-players.tsx'
@@ -22,13 +23,13 @@ export function RecordingPage({ id }: { id: string }): JSX.Element {
   const resource = useMemo(
     () =>
       createResource(
-        (signal) => cloud.recording(id, signal),
-        ({ state }) => state === 'ready' || state === 'failed',
+        (signal) => findRecording(id, signal),
+        ({ recording: { state } }) => state === 'ready' || state === 'failed',
       ),
     [id],
   )
   useResources(resource)
-  const recording = resource.value.value
+  const found = resource.value.value
   const error = resource.error.value
   return (
     <div class="view view-wide">
@@ -39,18 +40,16 @@ export function RecordingPage({ id }: { id: string }): JSX.Element {
       {error && error.status !== 404 && (
         <Problem message={error.message} onRetry={() => void resource.refresh()} />
       )}
-      {recording && error?.status !== 404 && (
-        <Content recording={recording} refresh={() => resource.refresh()} />
-      )}
-      {!recording && !error && <p class="muted">{text.value.loading}</p>}
+      {found && error?.status !== 404 && <Content found={found} refresh={() => resource.refresh()} />}
+      {!found && !error && <p class="muted">{text.value.loading}</p>}
     </div>
   )
 }
 
-type ContentProps = { recording: RecordingDetail; refresh: () => Promise<void> }
+type ContentProps = { found: Found; refresh: () => Promise<void> }
 
-function Content({ recording, refresh }: ContentProps): JSX.Element {
-  const state = stateOf(recording)
+function Content({ found: { recording, isThere }, refresh }: ContentProps): JSX.Element {
+  const state = isThere || recording.to === null ? stateOf(recording) : 'uploading'
   const words = text.value.archive
   return (
     <>
@@ -63,6 +62,7 @@ function Content({ recording, refresh }: ContentProps): JSX.Element {
           </p>
         </div>
         <div class="actions">
+          {recording.to === null && mayOperate.value && <Stop recording={recording} refresh={refresh} />}
           {recording.hold && <Pill tone="plain">{words.onHold}</Pill>}
           <Pill tone={stateTones[state]}>{words.state[state]}</Pill>
         </div>
@@ -74,11 +74,27 @@ function Content({ recording, refresh }: ContentProps): JSX.Element {
         </div>
         <div class="stack">
           <Downloads recording={recording} />
-          {mayOperate.value && <SharePanel id={recording.id} />}
-          <RecordingFacts recording={recording} />
-          {mayOperate.value && <Keep recording={recording} refresh={refresh} />}
+          {isThere && mayOperate.value && <SharePanel id={recording.id} />}
+          <RecordingFacts recording={recording} isThere={isThere} />
+          {isThere && mayOperate.value && <Keep recording={recording} refresh={refresh} />}
         </div>
       </div>
     </>
+  )
+}
+
+type StopProps = { recording: RecordingDetail; refresh: () => Promise<void> }
+
+function Stop({ recording, refresh }: StopProps): JSX.Element {
+  const [busy, setBusy] = useState(false)
+  const stop = async (): Promise<void> => {
+    setBusy(true)
+    if (await stopRecording(recording.id)) await refresh()
+    setBusy(false)
+  }
+  return (
+    <Button icon="stop" kind="record" busy={busy} onClick={() => void stop()}>
+      {text.value.live.stop}
+    </Button>
   )
 }

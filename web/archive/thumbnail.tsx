@@ -11,16 +11,17 @@ const triesMax = 6 // The last comes two minutes after the first: by then the pi
  */
 export function Thumbnail({ recording }: { recording: { id: string; state: string } }): JSX.Element {
   const [tries, setTries] = useState(1)
-  const [missing, setMissing] = useState(recording.state === 'armed')
+  const comes = recording.state !== 'armed' && recording.state !== 'open' // None is made before the end.
+  const [missing, setMissing] = useState(!comes)
   useEffect(() => {
-    if (!missing || tries >= triesMax || recording.state === 'armed') return
+    if (!missing || tries >= triesMax || !comes) return
     const again = (): void => {
       setTries(tries + 1)
       setMissing(false)
     }
     const timer = setTimeout(again, 2000 * 2 ** tries)
     return () => clearTimeout(timer)
-  }, [missing, tries, recording.state])
+  }, [missing, tries, comes])
   if (missing) {
     return (
       <div class="no-picture">

@@ -52,7 +52,7 @@ function rowsOf(stream: StreamInfo): [string, ComponentChildren][] {
   const words = text.value.live
   const { video, audio } = stream
   const rows: [string, ComponentChildren][] = [
-    [words.kind, stream.kind ?? text.value.none],
+    [words.kind, stream.source ?? stream.kind ?? text.value.none],
     [words.codec, video ? `${formatCodec(video.codec)} (${video.codecString})` : text.value.none],
     [words.size, video && video.width > 0 ? `${video.width} × ${video.height}` : text.value.none],
     [words.rate, `${stream.fps.toFixed(1)} fps`],

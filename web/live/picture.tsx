@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { formatCodec, formatSpan } from '../format.ts'
+import { awayReason } from '../status/alarms.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { canDecode, type LiveState, playLive } from './play-live.ts'
@@ -62,7 +63,7 @@ function Overlay({ stream, state }: { stream: StreamInfo; state: LiveState }): J
     return (
       <div class="overlay">
         <Icon name="camera" />
-        <p>{words.waiting}</p>
+        <p>{awayReason(stream, text.value) ?? words.waiting}</p>
       </div>
     )
   }

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { formatBitRate, formatDuration } from '../format.ts'
 import { mayOperate, openRecordings, streams } from '../model.ts'
@@ -13,6 +13,8 @@ import { Picture } from './picture.tsx'
 import { startRecording, stopRecording } from './recording-actions.ts'
 import { selection, toggleSelected } from './selection.tsx'
 import { useInView } from './visible.ts'
+
+const doubleClickMs = 500
 
 /** The stream that is shown large (`#/live/NAME`): browser history opens and closes it. */
 function largeName(): string | undefined {
@@ -52,7 +54,7 @@ export function Tile({ stream }: { stream: StreamInfo }): JSX.Element {
       </div>
       <footer class="tile-foot">
         <div class="tile-words">
-          <h2>{stream.name}</h2>
+          <h2 title={stream.name}>{stream.name}</h2>
           <Figures stream={stream} />
         </div>
         {mayOperate.value && <RecordButtons stream={stream} />}
@@ -127,11 +129,10 @@ function Figures({ stream }: { stream: StreamInfo }): JSX.Element {
   const now = useSeconds()
   if (stream.state === 'waiting') {
     const since = stream.lastUnitAt
+    const words = text.value.live
     return (
       <p class="figures">
-        {since === undefined
-          ? text.value.live.waiting
-          : text.value.live.lastSeen(formatDuration(now.value - since))}
+        {since === undefined ? words.noneYet : words.lastSeen(formatDuration(now.value - since))}
       </p>
     )
   }
@@ -149,7 +150,14 @@ function Figures({ stream }: { stream: StreamInfo }): JSX.Element {
 }
 
 function RecordButtons({ stream }: { stream: StreamInfo }): JSX.Element {
+  const [busy, setBusy] = useState(false)
   const words = text.value.live
+  // A second click of a double click must not begin another recording, nor end the first.
+  const act = async (action: () => Promise<unknown>): Promise<void> => {
+    setBusy(true)
+    await Promise.all([action(), new Promise((resolve) => setTimeout(resolve, doubleClickMs))])
+    setBusy(false)
+  }
   // Only a recording of this stream alone is stopped from its tile: a group is stopped from its line above.
   const own = openRecordings.value.find(
     ({ id, streams }) => stream.recordings.includes(id) && streams.length === 1,
@@ -159,7 +167,8 @@ function RecordButtons({ stream }: { stream: StreamInfo }): JSX.Element {
       <Button
         icon="rewind"
         label={`${words.past}: ${words.pastAria(stream.name)}`}
-        onClick={() => void startRecording([stream.name], { past: true })}
+        disabled={busy}
+        onClick={() => void act(() => startRecording([stream.name], { past: true }))}
       >
         {words.past}
       </Button>
@@ -168,7 +177,8 @@ function RecordButtons({ stream }: { stream: StreamInfo }): JSX.Element {
           icon="stop"
           kind="record"
           label={words.stopAria(stream.name)}
-          onClick={() => void stopRecording(own.id)}
+          disabled={busy}
+          onClick={() => void act(() => stopRecording(own.id))}
         >
           {words.stop}
         </Button>
@@ -177,7 +187,8 @@ function RecordButtons({ stream }: { stream: StreamInfo }): JSX.Element {
           icon="record"
           kind="record"
           label={words.recordAria(stream.name)}
-          onClick={() => void startRecording([stream.name])}
+          disabled={busy}
+          onClick={() => void act(() => startRecording([stream.name]))}
         >
           {words.record}
         </Button>

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { mayOperate, openRecordings, phones, recordings, streams } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { hrefOf } from '../route.ts'
@@ -19,7 +20,7 @@ export function Wall(): JSX.Element {
       <OpenRecordings />
       {list && list.length > 0 && (
         <div class={`wall wall-${Math.min(list.length, 5)}`}>
-          {list.map((stream) => (
+          {inOrder(list).map((stream) => (
             <Tile key={stream.name} stream={stream} />
           ))}
         </div>
@@ -30,6 +31,10 @@ export function Wall(): JSX.Element {
     </div>
   )
 }
+
+/** `cam-2` before `cam-10`. */
+const byName = new Intl.Collator(undefined, { numeric: true })
+const inOrder = (list: StreamInfo[]): StreamInfo[] => list.toSorted((a, b) => byName.compare(a.name, b.name))
 
 function Heading(): JSX.Element {
   const words = text.value.live
@@ -92,14 +97,25 @@ function NoStream(): JSX.Element {
   return (
     <Empty icon="live" title={words.emptyTitle}>
       <p>{words.emptyBody}</p>
-      <a class="button button-primary" href={hrefOf('phones')}>
-        {words.emptyAction}
-      </a>
-      <p class="muted small">
-        {words.emptySim} <code>npm run -s edgereel -- sim phone</code>
-      </p>
+      {mayOperate.value && (
+        <>
+          <a class="button button-primary" href={hrefOf('phones')}>
+            {words.emptyAction}
+          </a>
+          <p class="muted small">
+            {words.emptySim} <code>{simCommand()}</code>
+          </p>
+        </>
+      )}
     </Empty>
   )
+}
+
+/** To be typed on this machine: the simulator's own port is 50001. */
+function simCommand(): string {
+  const { port } = location
+  const url = port === '50001' ? '' : ` --url ws://127.0.0.1:${port}/android-cam`
+  return `npm run -s edgereel -- sim phone${url}`
 }
 
 function WallSkeleton(): JSX.Element {

@@ -1,5 +1,7 @@
-import type { AgentStats } from '../../shared/contract/agent-api.ts'
-import type { CloudHealth } from '../api.ts'
+import type { AgentStats, StreamInfo } from '../../shared/contract/agent-api.ts'
+import type { Health } from '../../shared/contract/api.ts'
+import type { Recording } from '../../shared/contract/recording.ts'
+import { formatBytes } from '../format.ts'
 import type { Texts } from '../text/en.ts'
 
 const diskWarnPercent = 95 // A ring in overwrite mode lives near its quota; past this a claim may soon hold all of it.
@@ -7,8 +9,11 @@ const diskWarnPercent = 95 // A ring in overwrite mode lives near its quota; pas
 export type StatusInput = {
   stats: AgentStats | undefined
   agentSilent: boolean
-  health: CloudHealth | undefined
+  health: Health | undefined
   cloudSilent: boolean
+  streams?: readonly StreamInfo[]
+  /** Those that go on now. */
+  open?: readonly Recording[]
 }
 
 export function usedPercent(ring: { usedBytes: number; quotaBytes: number } | undefined): number {
@@ -16,16 +21,57 @@ export function usedPercent(ring: { usedBytes: number; quotaBytes: number } | un
 }
 
 /** What a person should know or do something about, most urgent first. */
-export function alarmsOf({ stats, agentSilent, health, cloudSilent }: StatusInput, words: Texts): string[] {
+export function alarmsOf(input: StatusInput, words: Texts): string[] {
+  const { stats, agentSilent, health, cloudSilent, streams = [], open = [] } = input
   const alarms: string[] = []
-  const dead = Object.values(health?.queues ?? {}).reduce((sum, queue) => sum + queue.dead, 0)
-  const percent = usedPercent(stats?.ring)
   if (agentSilent) alarms.push(words.status.alarmAgent)
-  if (stats?.ring?.alarm) alarms.push(stats.ring.alarm)
-  else if (percent >= diskWarnPercent) alarms.push(words.status.alarmDisk(percent))
+  alarms.push(...diskAlarms(stats?.ring, words), ...cameraAlarms(streams, open, words))
   if (cloudSilent) alarms.push(words.status.alarmCloud)
   if (stats?.upload?.state === 'waiting' && stats.upload.message) alarms.push(stats.upload.message)
-  if (dead > 0) alarms.push(words.status.alarmDead(dead))
+  alarms.push(...cloudAlarms(health, words))
   if (stats?.door?.lan && stats.door.allowWithoutToken) alarms.push(words.status.alarmOpenPhones)
+  return alarms
+}
+
+function diskAlarms(ring: AgentStats['ring'], words: Texts): string[] {
+  if (ring?.alarm) return [words.status.diskAlarms[ring.alarm] ?? ring.alarm]
+  const percent = usedPercent(ring)
+  return percent >= diskWarnPercent ? [words.status.alarmDisk(percent)] : []
+}
+
+/** Cameras that somebody wants and that do not come, and recordings that get no pictures. */
+export function cameraAlarms(
+  streams: readonly StreamInfo[],
+  open: readonly Recording[],
+  words: Texts,
+): string[] {
+  return streams.flatMap((stream) => {
+    const { name, state, camera, recordings } = stream
+    if (state === 'live') return []
+    if (camera?.state === 'offline') {
+      const why = awayReason(stream, words)
+      return [words.status.alarmCamera(name, why ?? words.live.waiting)]
+    }
+    const mine = open.find(({ id, state: goesOn }) => goesOn === 'open' && recordings.includes(id))
+    return mine ? [words.status.alarmSilent(name, mine.title ?? mine.id)] : []
+  })
+}
+
+/** Why a camera that is fetched from does not come. */
+export function awayReason({ camera }: StreamInfo, words: Texts): string | undefined {
+  if (camera?.state !== 'offline') return undefined
+  return (words.language === '中文' ? camera.reasonZh : undefined) ?? camera.reason
+}
+
+function cloudAlarms(health: Health | undefined, words: Texts): string[] {
+  if (!health) return []
+  const alarms: string[] = []
+  const dead = Object.values(health.queues).reduce((sum, queue) => sum + queue.dead, 0)
+  const parts = (['database', 'store', 'queues'] as const).filter((part) => !health.answers[part])
+  if (parts.length > 0)
+    alarms.push(words.status.alarmParts(parts.map((part) => words.status.parts[part]).join(', ')))
+  if (health.disk?.low) alarms.push(words.status.alarmStoreDisk(formatBytes(health.disk.freeBytes)))
+  if (health.ffmpeg === false) alarms.push(words.status.alarmFfmpeg)
+  if (dead > 0) alarms.push(words.status.alarmDead(dead))
   return alarms
 }

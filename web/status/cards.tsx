@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import type { AgentStats } from '../../shared/contract/agent-api.ts'
-import type { CloudHealth } from '../api.ts'
+import type { Health } from '../../shared/contract/api.ts'
 import { formatBytes, formatDateTime, formatSpan } from '../format.ts'
 import { language, text } from '../text/text.ts'
 import { Icon, type IconName } from '../ui/icon.tsx'
@@ -70,7 +70,7 @@ export function UploadCard({ upload }: { upload: NonNullable<AgentStats['upload'
   )
 }
 
-type CloudCardProps = { health: CloudHealth | undefined; silent: boolean }
+type CloudCardProps = { health: Health | undefined; silent: boolean }
 
 export function CloudCard({ health, silent }: CloudCardProps): JSX.Element {
   const words = text.value.status

@@ -1,8 +1,17 @@
 import type { JSX } from 'preact'
 import { agent } from '../api.ts'
-import { signedOut } from '../http.ts'
-import { agentHere, health, mayAdminister, session, stats } from '../model.ts'
-import { useResources } from '../poll.ts'
+import {
+  agentHere,
+  health,
+  mayAdminister,
+  onlyStream,
+  openRecordings,
+  recordings,
+  session,
+  stats,
+  streams,
+} from '../model.ts'
+import { type Resource, useResources } from '../poll.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { attempt } from '../ui/notice.tsx'
@@ -14,7 +23,8 @@ import { LiveCard } from './live-card.tsx'
 import { Tokens } from './tokens.tsx'
 
 export function Status(): JSX.Element {
-  useResources(stats, health)
+  useResources(stats, health, streams, recordings)
+  if (onlyStream.value !== undefined) return <OneStream name={onlyStream.value} />
   const now = stats.value.value
   return (
     <div class="view">
@@ -27,11 +37,24 @@ export function Status(): JSX.Element {
         {now?.ring && <DiskCard ring={now.ring} />}
         {now?.live && <LiveCard live={now.live} />}
         {now?.upload && <UploadCard upload={now.upload} />}
-        <CloudCard health={health.value.value} silent={health.error.value !== undefined} />
+        <CloudCard health={health.value.value} silent={isSilent(health)} />
         {now && <AgentCard stats={now} />}
         <Fleet />
       </div>
       {agentHere.value && mayAdminister.value && <Tokens />}
+    </div>
+  )
+}
+
+/** A token for one stream has nothing to read here, and may still sign out. */
+function OneStream({ name }: { name: string }): JSX.Element {
+  return (
+    <div class="view">
+      <header class="view-head">
+        <h1>{text.value.sections.status}</h1>
+        <WhoAmI />
+      </header>
+      <p class="muted">{text.value.status.onlyStream(name)}</p>
     </div>
   )
 }
@@ -42,7 +65,7 @@ function WhoAmI(): JSX.Element | null {
   const leave = (): Promise<boolean> =>
     attempt(async () => {
       await agent.closeSession()
-      signedOut.value = true
+      location.reload() // Nothing of what was seen stays in the memory of the page.
     })
   return (
     <div class="actions">
@@ -52,15 +75,21 @@ function WhoAmI(): JSX.Element | null {
   )
 }
 
+/** A refusal is an answer, too. */
+const isSilent = ({ error }: Resource<unknown>): boolean =>
+  error.value !== undefined && error.value.status !== 403
+
 function Alarms(): JSX.Element | null {
   const known = stats.value.value ?? health.value.value ?? stats.error.value ?? health.error.value
   if (!known) return null
   const alarms = alarmsOf(
     {
       stats: stats.value.value,
-      agentSilent: stats.error.value !== undefined && agentHere.value,
+      agentSilent: isSilent(stats) && agentHere.value,
       health: health.value.value,
-      cloudSilent: health.error.value !== undefined,
+      cloudSilent: isSilent(health),
+      streams: streams.value.value ?? [],
+      open: openRecordings.value,
     },
     text.value,
   )

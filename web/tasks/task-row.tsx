@@ -4,6 +4,7 @@ import type { Task, TaskStatus } from '../../shared/contract/task.ts'
 import { cloud } from '../api.ts'
 import { formatSpan } from '../format.ts'
 import { mayOperate } from '../model.ts'
+import { hrefOf } from '../route.ts'
 import { text } from '../text/text.ts'
 import { attempt, tell } from '../ui/notice.tsx'
 import { Bar, Button, Pill, type Tone } from '../ui/parts.tsx'
@@ -20,7 +21,7 @@ export function TaskRow({ task, onChanged }: { task: Task; onChanged: () => void
     <li class="task" data-status={task.status}>
       <div class="task-words">
         <b>{words.kind[task.kind]}</b>
-        <span class="muted small task-id">{task.title ?? task.id}</span>
+        <TaskName task={task} />
         {task.status === 'FAILED' ? (
           <p class="bad-text">{reasonOf(task)}</p>
         ) : (
@@ -40,6 +41,18 @@ export function TaskRow({ task, onChanged }: { task: Task; onChanged: () => void
         {task.status === 'FAILED' && mayOperate.value && <Retry id={task.id} onChanged={onChanged} />}
       </div>
     </li>
+  )
+}
+
+/** What it works on: of an export, the way to the recording. */
+function TaskName({ task }: { task: Task }): JSX.Element {
+  const recording = /^export-(.+)-v\d+$/.exec(task.id)?.[1]
+  const name = task.title ?? recording ?? task.id
+  if (recording === undefined) return <span class="muted small task-id">{name}</span>
+  return (
+    <a class="small task-id" href={hrefOf('archive', recording)}>
+      {name}
+    </a>
   )
 }
 

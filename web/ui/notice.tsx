@@ -6,7 +6,7 @@ import { Button } from './parts.tsx'
 
 type Notice = { id: number; tone: 'ok' | 'bad'; words: string; link?: { href: string; words: string } }
 
-const showMs = 6000
+const showMs = 6000 // What was done; what was refused stays until it is closed.
 const noticesMax = 4 // More would cover the page they are about.
 const notices = signal<Notice[]>([])
 let lastId = 0
@@ -15,7 +15,7 @@ function show(notice: Omit<Notice, 'id'>): void {
   lastId += 1
   const id = lastId
   notices.value = [...notices.value, { ...notice, id }].slice(-noticesMax)
-  setTimeout(() => drop(id), showMs)
+  if (notice.tone === 'ok') setTimeout(() => drop(id), showMs)
 }
 
 const drop = (id: number): void => {

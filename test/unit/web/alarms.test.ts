@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest'
+import type { Health } from '../../../shared/contract/api.ts'
 import { alarmsOf, usedPercent } from '../../../web/status/alarms.ts'
 import { en } from '../../../web/text/en.ts'
-import { busyLab, newLab } from '../../support/page-data.ts'
+import { zh } from '../../../web/text/zh.ts'
+import { busyLab, newLab, openRecording, stream } from '../../support/page-data.ts'
 
+const well: Health = {
+  status: 'ok',
+  queues: {},
+  answers: { queues: true, database: true, store: true },
+}
 const calm = { agentSilent: false, health: undefined, cloudSilent: false }
 
 test('a lab that works has nothing to say', () => {
@@ -31,7 +38,7 @@ test('silence, waiting uploads, dead letters and open doors are said', () => {
       },
       agentSilent: true,
       cloudSilent: true,
-      health: { status: 'degraded', queues: { mux: { waiting: 0, inFlight: 0, dead: 2 } } },
+      health: { ...well, status: 'degraded', queues: { mux: { waiting: 0, inFlight: 0, dead: 2 } } },
     },
     en,
   )
@@ -43,4 +50,53 @@ test('silence, waiting uploads, dead letters and open doors are said', () => {
 test('a quota of 0 is no division by zero', () => {
   expect(usedPercent({ usedBytes: 5, quotaBytes: 0 })).toBe(0)
   expect(usedPercent(undefined)).toBe(0)
+})
+
+test('a camera that does not come is said, with its reason, in the language of the page', () => {
+  const reason = 'the camera refuses the connection'
+  const camera = { state: 'offline', since: 0, failures: 3, reason, reasonZh: '摄像头拒绝连接' } as const
+  const streams = [stream('gate', { state: 'waiting', camera }), stream('door')]
+  expect(alarmsOf({ ...calm, stats: undefined, streams }, en)).toEqual([
+    'gate gives no pictures: the camera refuses the connection',
+  ])
+  expect(alarmsOf({ ...calm, stats: undefined, streams }, zh)).toEqual(['gate 没有画面：摄像头拒绝连接'])
+})
+
+test('a camera that nobody wants is no alarm; one that is recorded and gives nothing is', () => {
+  const idle = { state: 'idle', since: 0, failures: 0 } as const
+  const streams = [
+    stream('gate', { state: 'waiting', camera: idle }),
+    stream('Pixel-7', { state: 'waiting', recordings: ['take'] }),
+    stream('iPad', { state: 'waiting', recordings: ['armed'] }),
+  ]
+  const open = [
+    openRecording(0, 'take', ['Pixel-7'], 'Violin'),
+    { ...openRecording(0, 'armed', ['iPad']), state: 'armed' as const },
+  ]
+  expect(alarmsOf({ ...calm, stats: undefined, streams, open }, en)).toEqual([
+    'Pixel-7 gives no pictures, and is being recorded in “Violin”.',
+  ])
+})
+
+test('an archive that works in part is not called well', () => {
+  const health: Health = {
+    ...well,
+    status: 'degraded',
+    answers: { queues: true, database: false, store: true },
+    disk: { freeBytes: 1.5e9, totalBytes: 100e9, low: true },
+    ffmpeg: false,
+  }
+  expect(alarmsOf({ ...calm, stats: undefined, health }, en)).toEqual([
+    'The archive works only in part. No answer comes from: the catalogue.',
+    'The disk of the archive is nearly full: 1.5 GB are free.',
+    'The archive has no FFmpeg: no thumbnails, and no sound for browsers. Run: npm run setup',
+  ])
+})
+
+test("the recorder's words for its disk become sentences, those that are not known stay as they are", () => {
+  const { stats } = newLab(0)
+  const ring = { usedBytes: 1, quotaBytes: 100, freeBytes: 1, segments: 1, queueBytes: 0 }
+  const said = (alarm: string) => alarmsOf({ ...calm, stats: { ...stats, ring: { ...ring, alarm } } }, zh)
+  expect(said('disk full')[0]).toMatch(/^磁盘已满/)
+  expect(said('the disk failed: EIO')).toEqual(['the disk failed: EIO'])
 })

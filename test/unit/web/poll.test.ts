@@ -99,3 +99,13 @@ test('nothing is asked while the page waits for a token', async () => {
   expect(load).toHaveBeenCalledTimes(1)
   leave()
 })
+
+test('what a token may not see is not asked for again and again', async () => {
+  const load = vi.fn(async () => Promise.reject(new ApiError(403, 'not with this token')))
+  const resource = createResource(load)
+  const leave = resource.watch()
+  await vi.advanceTimersByTimeAsync(120_000)
+  expect(load).toHaveBeenCalledTimes(1)
+  expect(resource.error.value?.status).toBe(403)
+  leave()
+})

@@ -27,7 +27,7 @@ test(
     try {
       await program.until(
         async () => (await capturing(program, 'ready')) === names.length,
-        10_000,
+        60_000,
         'two phones',
       )
       const { recording } = await program.post<PhonesAnswer>('/agent/v1/phones/start', { fps: 25 })
@@ -40,7 +40,7 @@ test(
         program = await Program.start({ data: directory.path, port })
         await program.until(
           async () => (await capturing(program, 'capturing')) === names.length,
-          20_000,
+          60_000,
           'the phones back',
         )
       }
@@ -72,7 +72,7 @@ test(
       await Promise.allSettled(phones)
     }
   },
-  60_000 + kills * 10_000,
+  60_000 + kills * 30_000,
 )
 
 async function capturing(program: Program, state: PhoneInfo['state']): Promise<number> {

@@ -121,7 +121,7 @@ test.skipIf(process.platform !== 'linux')(
         const { viewers } = (await live()) ?? {}
         return Object.values(viewers ?? {}).reduce((sum, n) => sum + n, 0) === 40
       },
-      10_000,
+      60_000,
       '40 viewers',
     )
     let most = 0
@@ -145,7 +145,7 @@ test.skipIf(process.platform !== 'linux')(
     await sender.film(50)
     await program.until(
       () => readers.every(({ stamps }) => stamps.at(-1) === (sender.sent - 1) * frameMs),
-      20_000,
+      60_000,
       'the last picture at each of the readers',
     )
     const figures = await live()

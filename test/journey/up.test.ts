@@ -36,7 +36,7 @@ test('a take from the first picture to the file on the disk, by the commands of 
 
   const started = async () =>
     (await edgereel(['phones', 'start', '16:9', '4', '25', ...at])).stdout === '1 of 1 started\n'
-  await program.until(started, 10_000, 'the phone')
+  await program.until(started, 30_000, 'the phone')
   expect((await edgereel(['streams', ...at])).stdout).toContain('door  live   640x360')
   expect((await edgereel(['phones', 'stop', ...at])).stdout).toBe('1 of 1 stopped\n')
   stop.abort()
@@ -59,7 +59,7 @@ test('a take from the first picture to the file on the disk, by the commands of 
   expect(rebuilt).toEqual({ segments: 0, muxing: 0, recordings: 0, exports: 0, failed: [] }) // All is there.
   const unknown = await edgereel(['dlq', 'redrive', 'mux', 'no-such-message', ...at])
   expect([unknown.code, unknown.stderr.startsWith('edgereel: ')]).toEqual([1, true])
-})
+}, 180_000) // A dozen commands, each a start of Node.
 
 test('a second start on the same directory exits 3 and says why; the first goes on', async () => {
   await using program = await Program.start()

@@ -21,6 +21,8 @@ export type ProgramOptions = {
   env?: Record<string, string>
 }
 
+const readyMs = 55_000 // Three Node processes: a second alone, half a minute on two cores that thirty others want.
+
 /** The whole program as a user starts it, `edgereel up`, on a port and a directory of its own. */
 export class Program implements AsyncDisposable {
   readonly data: string
@@ -74,7 +76,7 @@ export class Program implements AsyncDisposable {
     )
     const program = new Program(data, port, options.data === undefined, child, cloud)
     try {
-      await program.until(() => /^ready /m.test(program.output), 30_000, 'ready')
+      await program.until(() => /^ready /m.test(program.output), readyMs, 'ready')
       return program
     } catch (error) {
       await program[Symbol.asyncDispose]()

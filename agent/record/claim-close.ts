@@ -80,6 +80,6 @@ async function heldOf(
     return { segments, gaps: await ring.gaps({ ...wide, from }) }
   } catch (error) {
     onFault(`the segments of ${stream} cannot be listed`, error)
-    return { segments: [], gaps: [] }
+    return { segments: [], gaps: [{ ...asked, cause: 'disk-error' }] } // Nobody knows what is there: not nothing in silence.
   }
 }

@@ -1,6 +1,11 @@
 import type { Recording, RecordingStream } from '../../shared/contract/recording.ts'
 import { AppError } from '../../shared/error.ts'
-import { recordingPrerollMs, recordingStreamsMax, recordingsOpenMax } from '../../shared/limits.ts'
+import {
+  recordingLookMs,
+  recordingPrerollMs,
+  recordingStreamsMax,
+  recordingsOpenMax,
+} from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Ring } from '../ring/types.ts'
 import {
@@ -339,10 +344,8 @@ function unknown(id: string): AppError {
   return new AppError('NotFound', `There is no recording ${id}.`, { zh: `没有录像 ${id}。` })
 }
 
-const hour = 3_600_000 // Timers of Node end early past 2^31 ms; and a wall clock may be set meanwhile.
-
 async function sleepUntil(clock: Clock, wallMs: number, signal: AbortSignal): Promise<void> {
   for (let left = wallMs - clock.nowMs(); left > 0; left = wallMs - clock.nowMs()) {
-    await clock.sleep(Math.min(left, hour), signal)
+    await clock.sleep(Math.min(left, recordingLookMs), signal)
   }
 }

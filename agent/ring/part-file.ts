@@ -31,8 +31,12 @@ export class PartFile {
     }
   }
 
+  /** What is synced counts once `covered` is called: when the index and the names are on the disk, too. */
   sync(): void {
     this.#fs.datasync(this.#fd)
+  }
+
+  covered(): void {
     this.syncedSize = this.size
   }
 
@@ -59,7 +63,6 @@ export class PartFile {
   /** Everything, the size too, on the disk. */
   finish(): void {
     this.#fs.sync(this.#fd)
-    this.syncedSize = this.size
   }
 
   close(): void {

@@ -104,6 +104,7 @@ export class SegmentFile {
       file.write([header, records])
       file.accept([header, records])
       file.finish()
+      file.covered()
       this.#fs.rename(file.path, old.path)
     } catch (error) {
       file.close()
@@ -118,10 +119,11 @@ export class SegmentFile {
 
   /** Data first, then the index that vouches for it, then the names of new files. */
   sync(): void {
-    for (const file of this.#media.values()) if (file.size !== file.syncedSize) file.sync()
-    if (this.#index && this.#index.size !== this.#index.syncedSize) this.#index.sync()
+    const files = this.#files().filter((file) => file.size !== file.syncedSize)
+    for (const file of files) file.sync()
     if (this.#namesDirty) this.#fs.syncDirectory(this.#layout.stream(this.header.stream))
     this.#namesDirty = false
+    for (const file of files) file.covered()
     this.#synced = { summary: this.summary.clone(), records: this.records }
     this.dirtySinceMs = undefined
     this.dirtyBytes = 0
@@ -150,6 +152,7 @@ export class SegmentFile {
     const index = this.#index
     if (!index) return sums
     index.finish()
+    for (const file of this.#files()) file.covered()
     return [...sums, { ext: 'idx', sizeBytes: index.size, sha256: index.sha256() }]
   }
 

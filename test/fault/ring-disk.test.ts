@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,6 +7,8 @@ import { StreamRecorder } from '../../agent/record/recorder.ts'
 import { RingDb } from '../../agent/ring/ring-db.ts'
 import type { SegmentRow } from '../../agent/ring/types.ts'
 import type { Gap } from '../../shared/contract/segment.ts'
+import type { AccessUnit, AudioConfig } from '../../shared/media/access-unit.ts'
+import { parseIndex } from '../../shared/media/index.ts'
 import { systemClock } from '../../shared/node/clock.ts'
 import { FaultyFs } from '../support/faulty-fs.ts'
 import { openHere, picturesIn } from '../support/killed-recorder.ts'
@@ -27,6 +29,14 @@ afterEach(async () => {
 const epoch = 1_772_366_400_000
 const pictures = (from: number, to: number, bytes = 200) =>
   Array.from({ length: to - from }, (_, i) => syntheticPicture(from + i, { bytes }))
+const speech: AudioConfig = {
+  ...{ track: 'audio', codec: 'g711a', specificConfig: new Uint8Array(0), sampleRate: 8000, channels: 1 },
+  ...{ frameSamples: 0, codecString: 'g711a' },
+}
+const spoken: AccessUnit = {
+  ...{ track: 'audio', config: speech, nalUnits: [new Uint8Array(160)], sizeBytes: 160, idr: false },
+  ...{ randomAccess: true, dtsMs: epoch, ptsMs: epoch, arrivalMs: 1500, epoch: 0, timeSource: 'device' },
+}
 const rows = (rig: StorageRig) => rig.call('segments', 'cam', -8e15, 8e15) as SegmentRow[]
 
 test('A10: a failed sync is fatal for what it was to cover, and never asked again', () => {
@@ -87,6 +97,30 @@ test('a sync that fails while sealing keeps what was synced before', () => {
   rig.settle(1001)
   expect(rig.of('sealed')).toMatchObject([{ slot, manifest: { video: { units: 10 } } }])
 })
+
+test.each([
+  ['names', 'syncDirectory', 0, 'EIO'],
+  ['the index', 'datasync', 1, 'EIO'],
+] as const)(
+  'A10: a sync that fails at %s: files and manifest say the same',
+  async (_name, operation, spare, code) => {
+    const faulty = new FaultyFs()
+    const rig = new StorageRig({ fs: faulty.fs, dir })
+    const first = rig.open({ epoch, seq: 1, audio: speech })
+    rig.append(first, ...pictures(0, 10))
+    rig.settle()
+    rig.append(first, ...pictures(10, 15), spoken) // The first sound: a file with a new name.
+    faulty.spare = spare
+    faulty.failing.set(operation, code)
+    rig.settle()
+    faulty.failing.clear()
+    rig.seal(first)
+    const manifest = rig.of('sealed').find(({ slot }) => slot === first)?.manifest
+    expect(rig.of('failed')).toMatchObject([{ failure: { written: manifest?.video?.units } }])
+    const index = parseIndex(await readFile(join(dir, `ring/cam/${epoch}-000001.idx`)))
+    expect(index.records.length).toBe(manifest?.index.records)
+  },
+)
 
 test('A8: no space, but something may be recycled: nothing is lost', () => {
   const faulty = new FaultyFs()
@@ -232,7 +266,10 @@ async function recordWhile(work: (recorder: StreamRecorder, gaps: Gap[], alarms:
   await recorder.flushNow()
   const { accepted, written, lost } = recorder.stats
   expect(accepted).toBe(written + lost)
-  expect((await picturesIn(ring, 'cam')).length).toBe(written)
+  // A look at the disk between the filling and the next write makes room by the policy.
+  const recycled = (await ring.gaps({ stream: 'cam' })).filter(({ cause }) => cause === 'recycled')
+  const gone = recycled.reduce((sum, gap) => sum + (gap.units ?? 0), 0)
+  expect((await picturesIn(ring, 'cam')).length).toBe(written - gone)
   expect(gaps.reduce((sum, gap) => sum + (gap.units ?? 0), 0)).toBe(lost)
   return { gaps, alarms, lost }
 }

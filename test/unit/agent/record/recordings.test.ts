@@ -321,6 +321,18 @@ describe('the future', () => {
     expect(ring.files.get(id)).toMatchObject({ state: 'closed', from: at, to: at + 1000 })
   })
 
+  test.each([
+    ['slept for it', 50],
+    ['had its clock set', 1],
+  ])('a machine that %s opens it in time all the same', async (_name, minutes) => {
+    const from = clock.nowMs() + minutes * 60_000
+    const { id } = await recordings.start({ streams: ['door'], from })
+    await clock.advance(1000)
+    clock.stepWall(minutes * 60_000) // Timers do not see it: CLOCK_MONOTONIC stands still while a machine sleeps.
+    await clock.advance(10_000)
+    expect(ring.files.get(id)).toMatchObject({ state: 'open' })
+  })
+
   test('an armed one that is stopped closes with nothing in it', async () => {
     const at = clock.nowMs() + 60_000
     const { id } = await recordings.start({ streams: ['a'], from: at })
@@ -476,4 +488,15 @@ test('lists newest first, page by page, those that are open as they stand', asyn
   expect(second).toEqual({
     recordings: [expect.objectContaining({ id: 'take-1' }), expect.objectContaining({ id: 'take-0' })],
   })
+})
+
+test('segments that cannot be listed are a gap of the recording, not nothing', async () => {
+  const { id } = await recordings.start({ streams: ['door'] })
+  const from = clock.nowMs()
+  await clock.advance(5000)
+  ring.segments = async () => {
+    throw new AppError('Internal', 'disk I/O error')
+  }
+  const { streams } = await recordings.stop(id)
+  expect(streams[0]?.gaps).toEqual([{ from, to: from + 5000, cause: 'disk-error' }])
 })

@@ -16,7 +16,7 @@ export type ApiRig = AsyncDisposable & {
   ask(
     method: string,
     path: string,
-    options?: { token?: string; body?: unknown; accept?: string },
+    options?: { token?: string; body?: unknown; accept?: string; acceptLanguage?: string },
   ): Promise<Asked>
   /** Adds a token and answers it. */
   token(token: Partial<NewToken> & { role: NewToken['role'] }): Promise<string>
@@ -56,10 +56,11 @@ export async function openApiRig(own: Parameters<typeof openJobsRig>[0] = {}): P
     errors,
     token,
     tokens,
-    async ask(method, path, { token: given, body, accept } = {}) {
+    async ask(method, path, { token: given, body, accept, acceptLanguage } = {}) {
       const headers = new Headers()
       if (given !== undefined) headers.set('authorization', `Bearer ${given}`)
       if (accept !== undefined) headers.set('accept', accept)
+      if (acceptLanguage !== undefined) headers.set('accept-language', acceptLanguage)
       if (body !== undefined) headers.set('content-type', 'application/json')
       const json = body === undefined ? {} : { body: JSON.stringify(body) }
       const response = await api.fetch(new Request(`http://cloud${path}`, { method, headers, ...json }))

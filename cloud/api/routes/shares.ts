@@ -19,7 +19,7 @@ import { type Caller, mayOperate } from '../caller.ts'
 import { downloadAnswer, playlistAnswer, segmentAnswer, thumbnailAnswer } from '../media-answers.ts'
 import { findRecording, stateOf } from '../recording-view.ts'
 import { type ApiPorts, type Route, rawRoute, route } from '../route.ts'
-import { sharePage } from '../share-page.ts'
+import { goneSharePage, sharePage, wantsPage } from '../share-page.ts'
 import { segmentPath } from './media.ts'
 import { audit, noteView } from './recordings.ts'
 
@@ -104,11 +104,13 @@ function sharedRoutes(ports: ApiPorts): Route[] {
       summary: 'The shared recording: a page for browsers, JSON for programs',
       status: 200,
       async handle({ params, headers }) {
-        const { rows } = await openShare(ports, params.secret)
-        const shared = await sharedView(ports, rows, params.secret)
-        return headers.get('accept')?.includes('text/html')
-          ? sharePage(shared, params.secret)
-          : Response.json(shared)
+        if (!wantsPage(headers)) return Response.json(await sharedView(ports, params.secret))
+        try {
+          return sharePage(await sharedView(ports, params.secret), params.secret, headers)
+        } catch (cause) {
+          if (AppError.from(cause).kind !== 'NotFound') throw cause
+          return goneSharePage(headers)
+        }
       },
     }),
     rawRoute({
@@ -168,11 +170,8 @@ async function openShare({ catalogue, clock }: ApiPorts, secret: string): Promis
   return { share, rows: await findRecording(catalogue, share.recording, viewer) }
 }
 
-async function sharedView(
-  { catalogue }: ApiPorts,
-  rows: RecordingRows,
-  secret: string,
-): Promise<SharedRecording> {
+async function sharedView(ports: ApiPorts, secret: string): Promise<SharedRecording> {
+  const { rows } = await openShare(ports, secret)
   const { id, title, from, to, createdAt, files = [] } = rows.meta
   const base = `/s/${secret}`
   const streams = rows.streams.map(({ name }) => ({
@@ -185,6 +184,6 @@ async function sharedView(
         return { part, from, to, codec, width, height, mp4Bytes, download }
       }),
   }))
-  const state = await stateOf(catalogue, rows.meta)
+  const state = await stateOf(ports.catalogue, rows.meta)
   return { id, ...(title === undefined ? {} : { title }), from, to, createdAt, state, streams }
 }

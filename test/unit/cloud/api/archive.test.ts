@@ -248,6 +248,18 @@ describe('shares', () => {
     expect(page.headers.get('referrer-policy')).toBe('no-referrer')
   })
 
+  test('that are no more are said to a person in a sentence, in the language of the browser', async () => {
+    const { url } = await share({ expiresInS: 60 })
+    rig.jobs.clock.advance(60_000)
+    const ask = (language: string) =>
+      rig.ask('GET', url, { accept: 'text/html,*/*', acceptLanguage: language })
+    const [english, chinese] = [await ask('en-GB,en;q=0.9'), await ask('zh-CN,zh;q=0.9')]
+    expect([english.status, chinese.status]).toEqual([404, 404])
+    expect(english.text).toContain('<h1>This link is not valid any more.</h1>')
+    expect(chinese.text).toContain('<html lang="zh-CN">')
+    expect(chinese.text).toContain('此分享链接已失效')
+  })
+
   test('end when they are revoked, and when their time is over', async () => {
     const revoked = await share()
     const id = encodeURIComponent(revoked.id)

@@ -65,6 +65,7 @@ async function* convert(bin: string, input: RemuxInput, signal: AbortSignal): As
     await fed
     signal.throwIfAborted()
     if (inputFailure) throw inputFailure
+    if (code === null) throw crashed(child.complaint())
     if (code !== 0 || bytes === 0) throw unreadable(child.complaint() || `code ${code}`)
   } finally {
     signal.removeEventListener('abort', kill)
@@ -136,6 +137,13 @@ function tooMany(): AppError {
       zh: '同时需要 FFmpeg 的源过多，请尽量使用 FLV 或 MPEG-TS。',
     },
   )
+}
+
+function crashed(complaint: string): AppError {
+  return new AppError('Unavailable', 'FFmpeg, which reads this source, crashed; it is tried again', {
+    cause: complaint.slice(-ffmpegComplaintMax),
+    zh: '读取该源的 FFmpeg 崩溃，将重试。',
+  })
 }
 
 function unreadable(complaint: string): AppError {

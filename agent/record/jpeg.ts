@@ -6,6 +6,7 @@ import {
   snapshotTimeoutMs,
 } from '../../shared/limits.ts'
 import type { VideoConfig } from '../../shared/media/access-unit.ts'
+import { isWholeJpeg } from '../../shared/media/jpeg.ts'
 import { runFfmpeg } from '../../shared/node/ffmpeg.ts'
 import type { KeyFrame } from './key-frame.ts'
 
@@ -40,7 +41,7 @@ export function createToJpeg(findFfmpeg: () => Promise<string | undefined>): ToJ
       maxOutputBytes: snapshotBytesMax,
       signal: new AbortController().signal, // Others may wait for it too; it is bounded in time.
     })
-    if (jpeg.length === 0) throw undecodable()
+    if (!isWholeJpeg(jpeg)) throw undecodable()
     return jpeg
   }
 }

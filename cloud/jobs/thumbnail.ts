@@ -6,6 +6,7 @@ import {
   thumbnailInputBytesMax,
   thumbnailTimeoutMs,
 } from '../../shared/limits.ts'
+import { isWholeJpeg } from '../../shared/media/jpeg.ts'
 import { runFfmpeg } from '../../shared/node/ffmpeg.ts'
 import { findFfmpeg } from '../../shared/node/find-ffmpeg.ts'
 import type { ObjectStore, Row } from '../ports.ts'
@@ -19,8 +20,8 @@ import { runJob } from './run-job.ts'
 type Find = () => Promise<string | undefined>
 
 /**
- * A JPEG of the first picture of a segment that can be decoded and is not black. Without FFmpeg there is
- * none, and the segment's row says so.
+ * A JPEG of the first picture of a segment that can be decoded and is not black. Where there is none, without FFmpeg
+ * or since it failed, the segment's row says so.
  */
 export async function makeThumbnail(
   message: ThumbnailMessage,
@@ -43,6 +44,13 @@ export async function makeThumbnail(
     work: async (run) => ({
       thumbnail: await storeThumbnail({ ...message, media, bin }, ports.store, run.signal),
     }),
+  }).catch(async (cause) => {
+    const error = AppError.from(cause)
+    // The MP4 does not depend on it; whoever wonders why there is no picture finds it here.
+    if (error.terminal) {
+      await note(segment, ports, { thumbnailNote: `There is no thumbnail: ${error.message}` })
+    }
+    throw error
   })
   await note(segment, ports, { thumbnail: row.thumbnail })
 }
@@ -101,7 +109,7 @@ async function firstPicture(source: Source, store: ObjectStore, signal: AbortSig
       maxOutputBytes: thumbnailBytesMax,
       signal,
     })
-    if (jpeg.length > 0) return jpeg
+    if (isWholeJpeg(jpeg)) return jpeg
   }
   throw new AppError('InvalidArgument', 'No picture of the segment can be decoded.')
 }

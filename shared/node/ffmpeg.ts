@@ -24,7 +24,8 @@ const outOfMemory = 'Cannot allocate memory' // Its words for ENOMEM: of the lim
  * Runs FFmpeg on bytes from outside and returns its stdout: no shell, own process group, limits on time,
  * memory and output. Whatever ends the run, the whole group is killed before this returns.
  * `DeadlineExceeded` after the timeout, `ResourceExhausted` for too much output or memory, `InvalidArgument` when
- * FFmpeg refuses the input (the end of its stderr as cause).
+ * FFmpeg refuses the input (the end of its stderr as cause), `Internal` when a signal ended it (a crash, or the system
+ * was out of memory): that may be worth another try.
  */
 export async function runFfmpeg(run: FfmpegRun): Promise<Buffer> {
   run.signal.throwIfAborted()
@@ -43,6 +44,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<Buffer> {
       throw new AppError('ResourceExhausted', 'FFmpeg gave more output than allowed.')
     if (run.signal.aborted) throw run.signal.reason
     if (stop.aborted) throw new AppError('DeadlineExceeded', 'FFmpeg took longer than allowed.')
+    if (code === null) throw crashed(child.complaint())
     if (code !== 0 && child.complaint().includes(outOfMemory)) {
       throw new AppError('ResourceExhausted', 'FFmpeg had not enough memory.', { cause: child.complaint() })
     }
@@ -56,6 +58,13 @@ export async function runFfmpeg(run: FfmpegRun): Promise<Buffer> {
     for (const signal of [stop, overflow.signal]) signal.removeEventListener('abort', kill)
     kill()
   }
+}
+
+function crashed(complaint: string): AppError {
+  return new AppError('Internal', 'FFmpeg crashed, or the system ended it: is there enough memory?', {
+    cause: complaint.slice(-ffmpegComplaintMax),
+    zh: 'FFmpeg 崩溃或被系统终止：内存是否充足？',
+  })
 }
 
 function feed({ stdin }: FfmpegChild, input: FfmpegRun['input']): void {

@@ -74,6 +74,15 @@ test('too little memory is no fault of the input', async () => {
   await expect(runFfmpeg({ ...limits, bin, args: [] })).rejects.toMatchObject({ kind: 'ResourceExhausted' })
 })
 
+test.each(['SEGV', 'KILL'])(
+  'G4: a crash (SIG%s) is no fault of the input, and worth another try',
+  async (name) => {
+    const bin = await fake(`echo half; kill -${name} $$`)
+    const failure = await runFfmpeg({ ...limits, bin, args: [] }).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ kind: 'Internal', terminal: false, message: /FFmpeg crashed/ })
+  },
+)
+
 test('too much output ends it', async () => {
   const bin = await fake('cat /dev/zero')
   await expect(runFfmpeg({ ...limits, bin, args: [] })).rejects.toMatchObject({ kind: 'ResourceExhausted' })

@@ -121,15 +121,17 @@ const breaks: [Fault, string][] = [
 test.each(breaks)('%j is an error without a reply', async (fault, kind) => {
   server.plan = () => fault
   const cloud = client()
-  for (const attempt of [
-    cloud.call('POST', '/v1/x', {}, signal),
-    cloud.put(
-      { url: '/store/k', headers: { 'content-length': '400000' } },
-      () => pieces(200_000, 200_000),
-      signal,
-    ),
-  ]) {
-    const error = await failureOf(attempt)
+  const attempts = [
+    () => cloud.call('POST', '/v1/x', {}, signal),
+    () =>
+      cloud.put(
+        { url: '/store/k', headers: { 'content-length': '400000' } },
+        () => pieces(200_000, 200_000),
+        signal,
+      ),
+  ]
+  for (const attempt of attempts) {
+    const error = await failureOf(attempt())
     expect([error.kind, replyOf(error)]).toEqual([kind, undefined])
   }
 })

@@ -30,6 +30,7 @@ export type ConnectionEvents = {
 
 // RFC 6455, 7.4.1.
 const policyViolation = 1008
+const internalError = 1011
 export const goingAway = 1001
 
 const nobody: ConnectionEvents = {
@@ -52,6 +53,7 @@ export class PhoneConnection {
   readonly #socket: PhoneSocket
   readonly #now: () => Moment
   readonly #onRefused: (reason: string) => void
+  readonly #onFault: (error: unknown) => void
   readonly #guard = new PhoneGuard()
   #events: ConnectionEvents = nobody
   #closing = false
@@ -66,6 +68,8 @@ export class PhoneConnection {
       address: string
       now: () => Moment
       onRefused: (reason: string) => void
+      /** A mistake of ours: it costs this connection, and no other one. */
+      onFault: (error: unknown) => void
     },
   ) {
     const { monotonicMs, wallMs } = about.now()
@@ -76,10 +80,11 @@ export class PhoneConnection {
     this.heardWallMs = wallMs
     this.#now = about.now
     this.#onRefused = about.onRefused
+    this.#onFault = about.onFault
     this.#socket = socket
-    socket.onMessage((data, isBinary) => this.#message(data, isBinary))
-    socket.onPong(() => this.#pong())
-    socket.onClose(() => this.#closed())
+    socket.onMessage((data, isBinary) => this.#guarded(() => this.#message(data, isBinary)))
+    socket.onPong(() => this.#guarded(() => this.#pong()))
+    socket.onClose(() => this.#guarded(() => this.#closed()))
   }
 
   /** Who listens from now on. */
@@ -110,6 +115,15 @@ export class PhoneConnection {
     if (this.#pingSentMs !== undefined) return // The answer to an old ping would look like a quick one.
     this.#pingSentMs = monotonicMs
     this.#socket.ping()
+  }
+
+  #guarded(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.#onFault(error)
+      this.close('a mistake of the agent', internalError)
+    }
   }
 
   #pong(): void {

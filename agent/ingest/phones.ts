@@ -107,6 +107,7 @@ export class Phones implements Disposable {
       address,
       now: () => this.#now(),
       onRefused: (reason) => this.#options.onEvent({ type: 'refused', phone: address, reason }),
+      onFault: (error) => this.#needs.onFault('a phone failed', error),
     })
     const visitor = new PhoneVisitor(connection, {
       onIdentified: () => this.#identified(visitor),

@@ -34,9 +34,10 @@ export function addressOf(vehicle: string): { device: string; address: VehicleAd
   return { device: deviceId, address: { stream: vehicleStream(deviceId, 'history'), sim, channel } }
 }
 
-/** Whole seconds: commands know no others. `InvalidArgument`. */
+/** Whole seconds: commands know no others. What is still to come is left out. `InvalidArgument`. */
 export function checkedRange({ from, to }: TimeRange, nowMs: number): TimeRange {
-  const range = { from: Math.floor(from / 1000) * 1000, to: Math.ceil(to / 1000) * 1000 }
+  const end = Math.min(to, nowMs)
+  const range = { from: Math.floor(from / 1000) * 1000, to: Math.ceil(end / 1000) * 1000 }
   if (range.to > range.from && range.to - range.from <= historyRangeMsMax && range.from < nowMs) return range
   throw new AppError('InvalidArgument', 'a history is a range of at most 24 hours that begins in the past', {
     zh: '历史范围须在过去开始，且不超过 24 小时。',

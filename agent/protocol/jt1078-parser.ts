@@ -138,9 +138,9 @@ export class Jt1078Parser {
 function readAs(version: Jt1078Version, bytes: Buffer, at: number, isEnd: boolean): Reading {
   const size = measureJt1078(bytes, at, version)
   if (size === 'invalid') return { version, fit: 'mismatch', size: 0 }
-  if (size === 'short') return { version, fit: isEnd ? 'mismatch' : 'wait', size: Number.POSITIVE_INFINITY }
+  if (size === 'short') return { version, fit: 'wait', size: Number.POSITIVE_INFINITY }
   const behind = at + size
-  if (behind > bytes.length) return { version, fit: isEnd ? 'mismatch' : 'wait', size }
+  if (behind > bytes.length) return { version, fit: 'wait', size } // The rest may be a second late, on a bad network.
   if (isMagic(bytes, behind)) return { version, fit: 'match', size }
   if (bytes.length - behind >= 4 || !isMagicSoFar(bytes, behind)) return { version, fit: 'mismatch', size }
   return { version, fit: isEnd ? 'match' : 'wait', size }

@@ -185,6 +185,23 @@ describe('a capture that a phone starts by itself', () => {
   })
 })
 
+test('a mistake of ours costs one phone its connection, and nobody else', async () => {
+  phones[Symbol.dispose]()
+  phones = make({
+    onRoundTrip: (stream) => {
+      if (stream === 'bad') throw new TypeError('a mistake')
+    },
+  })
+  const [bad, good] = [connect(publisher('bad', 'bad')), connect(publisher('good', 'good'))]
+  await clock.advance(200)
+  expect(bad.closedWith).toMatchObject({ code: 1011 })
+  expect(good.closedWith).toBeUndefined()
+  expect(log).toContain('fault a phone failed')
+  good.say({ status: 'capture_started' })
+  await film(good, 0, 3)
+  expect(story().at(-1)).toBe('good unit x3')
+})
+
 describe('parameter sets', () => {
   test('before capture_started, at time 0, serve the pictures after it', async () => {
     const phone = connect()

@@ -394,6 +394,15 @@ test('a list says nothing of what was recorded after it', async () => {
   expect(await play(now - 2_000_000, now - 1_000_000)).toMatchObject({ state: 'waiting' })
 })
 
+test('what is still to come is not asked for', async () => {
+  const { history, said, clock } = rig()
+  await clock.advance(250)
+  const now = clock.nowMs()
+  const { to } = await history.play(device, { from: now - 60_000, to: now + 3_600_000, record: true })
+  expect(to).toBe(now + 750)
+  expect(said().at(-1)).toBe('9201 261120115900 261120120001')
+})
+
 test('requests that mean nothing', async () => {
   const { history, said, state } = rig()
   for (const [from, to] of [

@@ -7,6 +7,7 @@ import { Jt1078Parser } from '../../../../agent/protocol/jt1078-parser.ts'
 import { encodeJt1078 } from '../../../../agent/protocol/jt1078-writer.ts'
 import { hex } from '../../../support/hex.ts'
 import { sharedPath } from '../../../support/shared-data.ts'
+import { bytesOf as encoded, VehicleLine } from '../../../support/vehicle-packets.ts'
 
 const bytesOf = (text: string) => Buffer.from(hex(text))
 
@@ -94,6 +95,16 @@ test('sound of 2019 is not taken for a picture of 2016 though both readings fit'
   const bytes = Buffer.concat([encodeJt1078(sound2019), encodeJt1078({ ...sound2019, sequence: 2 })])
   for (const size of [1, 7, bytes.length])
     expect(parse(bytes, size).packets).toMatchObject([sound2019, sound2019].map(({ sim }) => ({ sim })))
+})
+
+test.each([20, 40, 500])('a first packet whose rest is late (after %i bytes) is not given up', (cut) => {
+  const line = new VehicleLine()
+  const bytes = encoded([...line.key(0, 800), ...line.picture(40)])
+  const parser = new Jt1078Parser()
+  expect(parser.push(bytes.subarray(0, cut))).toEqual([])
+  expect(parser.settle()).toEqual([])
+  expect(parser.push(bytes.subarray(cut))).toHaveLength(2)
+  expect(parser.figures).toEqual({ packets: 2, resyncs: 0, skippedBytes: 0 })
 })
 
 test('the version is decided again after a loss', () => {

@@ -53,6 +53,7 @@ export const beatsyncReuseMs = 23 * 3_600_000 // An older result is made anew: w
 // --- Cloud API
 export const bearerTokenCharsMax = 512 // Ours are 43; room for what a gateway wraps around them.
 export const rangePlaylistMsMax = 86_400_000 // A day of minutes is a playlist of 300 KB.
+export const claimsFreshMs = 60_000 // A heartbeat: what agents told of open recordings may be as old anyway.
 export const edgeIndexesMax = 8 // Indexes read for one stream of an answer: a recording cuts a segment at each end; more is a clock that was set.
 export const listScanMax = 1000 // Rows that one page of a filtered list looks at: a second of DynamoDB at most.
 export const mediaUrlS = 300 // A player asks again for each segment; a link that was copied dies in five minutes.
@@ -63,6 +64,7 @@ export const segmentsRangeMsMax = 31 * 86_400_000 // 31 days of one stream are 4
 export const rawFileBytesMax = 128 * MiB // segmentBytesMax and the longest GOP after it at 100 Mb/s.
 export const rawJsonBytesMax = 4 * MiB // 10 000 gaps of 100 bytes in each of three streams.
 export const sendAgainMax = 500 // Tasks sent for again in one run of `expire`: a minute of DynamoDB; the next run goes on.
+export const expireParallel = 32 // Five requests of 20 ms for a segment: 320 a second, as 9600 cameras of 30 s make.
 export const requeueAfterMs = 15 * 60_000 // A mux takes seconds: after this its message was lost (DESIGN.md, Upload).
 export const agentStateBytesMax = 64 * KiB // 50 streams with 1 kB each.
 export const enrolCodeMs = 15 * 60_000 // Long enough to walk to the machine; 80 bits are not guessed in it.

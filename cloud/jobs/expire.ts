@@ -1,3 +1,4 @@
+import { expireParallel } from '../../shared/cloud-limits.ts'
 import { keys } from '../../shared/contract/segment.ts'
 import { uploadKeepMs } from '../../shared/limits.ts'
 import type { Row } from '../ports.ts'
@@ -7,6 +8,7 @@ import { timeKey, work } from '../rows/keys.ts'
 import { isRebuilding } from '../rows/rebuild.ts'
 import { type SegmentRow, segmentRow } from '../rows/segment.ts'
 import { deleteOldVersions } from './delete-objects.ts'
+import { inParallel } from './in-parallel.ts'
 import type { JobPorts } from './job-ports.ts'
 import { purge } from './purge.ts'
 import { rawCreatedEvent } from './raw-event.ts'
@@ -38,45 +40,48 @@ export async function expire(
 }
 
 async function expireRaw(ports: JobPorts, signal: AbortSignal): Promise<number> {
-  const { store, catalogue, clock } = ports
-  const now = clock.nowMs()
+  const { catalogue, clock } = ports
+  const due = { index: 'gsi2' as const, pk: work.expire, to: timeKey(clock.nowMs()), limit: 100 }
   let deleted = 0
-  for (;;) {
-    // Each row leaves the partition when it is done, so the first page is always the next one.
-    const page = await catalogue.query({ index: 'gsi2', pk: work.expire, to: timeKey(now), limit: 100 })
-    if (page.rows.length === 0) return deleted
-    for (const row of page.rows) {
+  let cursor: string | undefined
+  do {
+    // By the cursor: an index lags, so what is done may still stand on its first page.
+    const page = await catalogue.query({ ...due, ...(cursor !== undefined && { cursor }) })
+    await inParallel(page.rows, expireParallel, async (row) => {
       signal.throwIfAborted()
-      const segment = segmentRow.parse(row)
-      const isVerified =
-        segment.media &&
-        (await store.head(segment.media.key, { sizeOnly: true }))?.sizeBytes === segment.media.sizeBytes
-      if (!isVerified) {
-        await muxAgain(segment, ports)
-        continue
-      }
-      for (const key of rawKeys(segment)) await store.delete(key)
-      await changeRow(catalogue, segment, (before) => {
-        const { gsi2pk: _pk, gsi2sk: _sk, ...rest } = before ?? segment
-        return { ...rest, rawDeletedAt: now }
-      })
-      deleted += 1
-    }
-  }
+      if (await expireSegment(segmentRow.parse(row), ports)) deleted += 1
+    })
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return deleted
 }
 
-/** Its MP4 is gone or cut short: the row must not say otherwise, and the raw files make a new one. */
-async function muxAgain(segment: SegmentRow, { catalogue, queue, clock }: JobPorts): Promise<void> {
-  const key = keys.raw(segment, 'json')
+/**
+ * Whether its raw files are gone now. A row that another run has done with is left as it is. Of an MP4 that is gone or
+ * cut short the row must not say that it is there: the raw files make a new one.
+ */
+async function expireSegment(segment: SegmentRow, ports: JobPorts): Promise<boolean> {
+  const { store, catalogue, clock, queue } = ports
+  const { media } = segment
+  const isVerified =
+    media !== undefined && (await store.head(media.key, { sizeOnly: true }))?.sizeBytes === media.sizeBytes
+  if (isVerified) for (const key of rawKeys(segment)) await store.delete(key)
+  let again = false
   await changeRow(catalogue, segment, (before) => {
-    const { gsi2pk: _pk, gsi2sk: _sk, media: _media, ...rest } = before ?? segment
-    if (segment.deletedAt !== undefined) return rest as Row
-    return withWorkKeys({ ...(rest as Row), ...freshAttempts, status: 'PENDING', updatedAt: clock.nowMs() })
+    again = false
+    if (before?.gsi2pk !== work.expire) return undefined
+    again = !isVerified
+    const { gsi2pk: _pk, gsi2sk: _sk, ...rest } = before
+    return isVerified ? { ...rest, rawDeletedAt: clock.nowMs() } : unmuxed(rest as Row, clock.nowMs())
   })
-  if (segment.deletedAt === undefined) await queue.send('mux', rawCreatedEvent(key, 0))
+  if (again) await queue.send('mux', rawCreatedEvent(keys.raw(segment, 'json'), 0))
+  return isVerified
 }
 
-const freshAttempts = { attempts: 0, leaseUntil: 0, progress: 0 }
+function unmuxed({ media: _media, ...row }: Row, now: number): Row {
+  const fresh = { status: 'PENDING', attempts: 0, leaseUntil: 0, progress: 0, updatedAt: now }
+  return withWorkKeys({ ...(row as Row), ...fresh })
+}
 
 /** Pictures, and sound that is in the MP4. G.711 has only its raw file. */
 function rawKeys(segment: SegmentRow): string[] {
@@ -91,12 +96,12 @@ async function expireTemporary({ store, clock }: JobPorts, signal: AbortSignal):
     let cursor: string | undefined
     do {
       const page = await store.list(prefix, cursor)
-      for (const { key, lastModifiedMs } of page.keys) {
+      const old = page.keys.filter(({ lastModifiedMs }) => lastModifiedMs + uploadKeepMs <= clock.nowMs())
+      await inParallel(old, expireParallel, async ({ key }) => {
         signal.throwIfAborted()
-        if (lastModifiedMs + uploadKeepMs > clock.nowMs()) continue
         await store.delete(key)
         deleted += 1
-      }
+      })
       cursor = page.cursor
     } while (cursor !== undefined)
   }

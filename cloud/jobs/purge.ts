@@ -14,7 +14,7 @@ import {
 } from '../rows/recording.ts'
 import { type SegmentRow, segmentKey, segmentsById } from '../rows/segment.ts'
 import { getTask } from '../rows/task.ts'
-import { claimsBeside, wantsSegment } from './claims-beside.ts'
+import { type AgentClaims, ClaimsBeside } from './claims-beside.ts'
 import { deletePrefix } from './delete-objects.ts'
 import { rangeOf } from './export-check.ts'
 import type { JobPorts } from './job-ports.ts'
@@ -26,6 +26,7 @@ import type { JobPorts } from './job-ports.ts'
  */
 export async function purge(ports: JobPorts, signal: AbortSignal): Promise<number> {
   const now = ports.clock.nowMs()
+  const beside = new ClaimsBeside(ports)
   let done = 0
   for (;;) {
     const page = await ports.catalogue.query({ index: 'gsi2', pk: work.purge, to: timeKey(now), limit: 10 })
@@ -33,20 +34,22 @@ export async function purge(ports: JobPorts, signal: AbortSignal): Promise<numbe
     for (const row of page.rows) {
       signal.throwIfAborted()
       const rows = await getRecording(ports.catalogue, recordingRow.parse(row).id)
-      if (rows) await purgeRecording(rows, ports, signal)
+      const claims = rows && (await beside.of(rows.meta))
+      if (claims === 'unknown') await lookAgain(rows?.meta ?? recordingRow.parse(row), ports)
+      else if (claims) await purgeRecording(rows, claims, ports, signal)
       done += 1
     }
   }
 }
 
-async function purgeRecording(rows: RecordingRows, ports: JobPorts, signal: AbortSignal): Promise<void> {
+async function purgeRecording(
+  rows: RecordingRows,
+  claims: AgentClaims,
+  ports: JobPorts,
+  signal: AbortSignal,
+): Promise<void> {
   const { store } = ports
   const { id, agent, rev } = rows.meta
-  const claims = await claimsBeside(rows, ports)
-  if (claims === 'unknown') {
-    await lookAgain(rows.meta, ports)
-    return
-  }
   const count = { deleted: 0, kept: 0, awaited: (await isExporting(rows.meta, ports)) ? 1 : 0, bytes: 0 }
   for (const stream of rows.streams) {
     const ids = segmentIds(stream)
@@ -59,7 +62,7 @@ async function purgeRecording(rows: RecordingRows, ports: JobPorts, signal: Abor
       signal.throwIfAborted()
       const segment = found.get(name)
       if (!segment || segment.status === 'PENDING' || segment.status === 'PROCESSING') count.awaited += 1
-      else if (segment.kept === 'always' || wantsSegment(claims, segment)) count.kept += 1
+      else if (segment.kept === 'always' || claims.wants(segment)) count.kept += 1
       else {
         count.bytes += await deleteSegment(segment, ports)
         count.deleted += 1

@@ -56,20 +56,30 @@ export class LocalQueue implements Queue {
   async receive(queue: QueueName, options: { max: number; visibilityS: number }): Promise<Received[]> {
     const now = this.#clock.nowMs()
     return transaction(this.#database, () => {
-      this.#database
-        .prepare(
-          `UPDATE messages SET deadAtMs = ?, receipt = NULL
-           WHERE queue = ? AND deadAtMs IS NULL AND dueMs <= ? AND receiveCount >= ?`,
-        )
-        .run(now, queue, now, receiveCountMax)
-      const due = this.#database
-        .prepare(
-          `SELECT id, body, receiveCount FROM messages
-           WHERE queue = ? AND deadAtMs IS NULL AND dueMs <= ? ORDER BY dueMs, id LIMIT ?`,
-        )
-        .all(queue, now, options.max) as Message[]
-      return due.map((message) => this.#handOut(message, now + options.visibilityS * 1000))
+      const received: Received[] = []
+      for (;;) {
+        const due = this.#due(queue, now, options.max - received.length)
+        for (const message of due) {
+          if (message.receiveCount >= receiveCountMax) this.#giveUp(message, now)
+          else received.push(this.#handOut(message, now + options.visibilityS * 1000))
+        }
+        if (due.length === 0 || received.length === options.max) return received
+      }
     })
+  }
+
+  /** Looks at no more than it answers: a backlog costs a worker nothing. */
+  #due(queue: QueueName, now: number, max: number): Message[] {
+    return this.#database
+      .prepare(
+        `SELECT id, body, receiveCount FROM messages
+         WHERE queue = ? AND deadAtMs IS NULL AND dueMs <= ? ORDER BY dueMs, id LIMIT ?`,
+      )
+      .all(queue, now, max) as Message[]
+  }
+
+  #giveUp({ id }: Message, now: number): void {
+    this.#database.prepare('UPDATE messages SET deadAtMs = ?, receipt = NULL WHERE id = ?').run(now, id)
   }
 
   async extend(queue: QueueName, receipt: string, visibilityS: number): Promise<void> {

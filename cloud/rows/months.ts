@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/error.ts'
 import type { Catalogue, Row } from '../ports.ts'
-import { clampWallMs, monthKey } from './keys.ts'
+import { clampWallMs, monthKey, timeKey } from './keys.ts'
 
 // Lists are kept in GSI1, one partition a month. Which months there are stands in rows of their own
 // (pk `M#<prefix>`, sk the month), so that a list of an archive with empty years needs no guessing.
@@ -24,16 +24,17 @@ export async function monthsUntil(catalogue: Catalogue, prefix: string, wallMs: 
 
 type Page = { rows: Row[]; cursor?: string }
 
-/** Rows of the GSI1 partitions `<prefix><month>`, newest first, over the borders of months. `cursor` is opaque. */
-export async function newestFirst(
-  catalogue: Catalogue,
-  prefix: string,
-  options: { cursor?: string; limit?: number },
-): Promise<Page> {
+/** `before`: wall ms, only rows of an earlier time. `cursor` is opaque. */
+export type NewestFirst = { cursor?: string; limit?: number; before?: number }
+
+/** Rows of the GSI1 partitions `<prefix><month>`, newest first, over the borders of months. */
+export async function newestFirst(catalogue: Catalogue, prefix: string, options: NewestFirst): Promise<Page> {
   const limit = options.limit ?? 100
   const rows: Row[] = []
+  const before = options.before === undefined ? undefined : clampWallMs(options.before)
+  const newest = before === undefined ? '~' : monthKey(before)
   let at = splitCursor(options.cursor) ?? {
-    month: await monthAtOrBefore(catalogue, prefix, '~'),
+    month: await monthAtOrBefore(catalogue, prefix, newest),
     inner: undefined,
   }
   while (at.month !== undefined) {
@@ -42,6 +43,7 @@ export async function newestFirst(
       pk: `${prefix}${at.month}`,
       descending: true,
       limit: limit - rows.length,
+      ...(before !== undefined && at.month === newest && { to: timeKey(before) }),
       ...(at.inner !== undefined && { cursor: at.inner }),
     })
     rows.push(...page.rows)

@@ -6,7 +6,7 @@ import { recordingRowGapsMax, recordingRunsMax } from '../../shared/limits.ts'
 import type { Catalogue, Row } from '../ports.ts'
 import { changeRow } from './change-row.ts'
 import { clampWallMs, monthKey, timeKey, work, workKey } from './keys.ts'
-import { newestFirst, noteMonth } from './months.ts'
+import { type NewestFirst, newestFirst, noteMonth } from './months.ts'
 
 /** One file of a finished export. `from` is the wall ms that is t = 0 in the file. */
 export const exportFile = z.looseObject({
@@ -218,7 +218,7 @@ export async function getRecording(catalogue: Catalogue, id: string): Promise<Re
 /** Newest first, deleted ones left out. The caller filters by stream, title and label. */
 export async function listRecordings(
   catalogue: Catalogue,
-  options: { cursor?: string; limit?: number },
+  options: NewestFirst,
 ): Promise<{ recordings: RecordingRow[]; cursor?: string }> {
   const { rows, cursor } = await newestFirst(catalogue, 'R#', options)
   const recordings = rows.map((row) => recordingRow.parse(row)).filter((row) => row.deletedAt === undefined)

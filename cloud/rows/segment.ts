@@ -211,7 +211,11 @@ export async function* segmentsBetween(catalogue: Catalogue, range: StreamRange)
   }
 }
 
-async function* allRows(catalogue: Catalogue, pk: string, bounds: { from: string; to: string }) {
+async function* allRows(
+  catalogue: Catalogue,
+  pk: string,
+  bounds: { index?: 'gsi1'; from: string; to: string },
+) {
   let cursor: string | undefined
   do {
     const page = await catalogue.query({ pk, ...bounds, ...(cursor !== undefined && { cursor }) })
@@ -236,11 +240,30 @@ export async function segmentsById(
     const key = segmentName(row)
     if (wanted.has(key)) found.set(key, row)
   }
-  for (const key of wanted) {
-    const id = parseSegmentName(key)
-    if (found.has(key) || !id) continue
-    const row = await findSegment(catalogue, { ...range, ...id })
-    if (row && (row.deletedAt === undefined || range.withDeleted)) found.set(key, row)
+  for (const { first, last } of neighbours([...wanted].filter((key) => !found.has(key)).sort())) {
+    const pk = `S#${range.agent}#${range.stream}`
+    for await (const row of allRows(catalogue, pk, { index: 'gsi1', from: first, to: last })) {
+      const segment = segmentRow.parse(row)
+      if (segment.deletedAt === undefined || range.withDeleted) found.set(segmentName(segment), segment)
+    }
   }
   return found
+}
+
+/** Names whose numbers follow each other, as ranges: an hour that is not there is one question, not sixty. */
+function neighbours(names: readonly string[]): { first: string; last: string }[] {
+  const ranges: { first: string; last: string }[] = []
+  for (const name of names) {
+    const before = ranges.at(-1)
+    if (before && nameAfter(before.last) === name) before.last = name
+    else ranges.push({ first: name, last: name })
+  }
+  return ranges
+}
+
+/** Undefined where the next number has one digit more: it does not sort behind. */
+function nameAfter(name: string): string | undefined {
+  const id = parseSegmentName(name)
+  const next = id && segmentName({ epoch: id.epoch, seq: id.seq + 1 })
+  return next?.length === name.length ? next : undefined
 }

@@ -113,7 +113,10 @@ async function listMatching(
   let { cursor } = query
   for (let scanned = 0; scanned < listScanMax; ) {
     const wanted = limit - recordings.length
-    const page = await listRecordings(catalogue, { limit: wanted, ...(cursor !== undefined && { cursor }) })
+    const page = await listRecordings(catalogue, {
+      ...{ limit: wanted, ...(query.to !== undefined && { before: query.to }) },
+      ...(cursor !== undefined && { cursor }),
+    })
     scanned += wanted
     for (const meta of page.recordings) {
       if (query.from !== undefined && meta.from < query.from) return { recordings }
@@ -132,7 +135,6 @@ function matches(meta: RecordingRow, query: ListQuery, caller: Caller): boolean 
   return (
     has(query.stream) &&
     has(caller.stream) &&
-    (query.to === undefined || meta.from < query.to) &&
     (query.label === undefined || meta.labels.includes(query.label)) &&
     (query.title === undefined || title.includes(query.title.toLowerCase()))
   )

@@ -16,6 +16,7 @@ import {
   unitOf,
 } from '../../../support/segment-fixture.ts'
 import { syntheticPicture, syntheticVideo } from '../../../support/synthetic.ts'
+import { watchedCatalogue } from '../../../support/watched-catalogue.ts'
 
 const startMs = Date.UTC(2026, 2, 1, 11)
 const epoch = 1_700_000_000_000
@@ -233,4 +234,22 @@ test('the files of an older version go a day after the newer one is there', asyn
   expect(await exports()).toEqual(
     ['cam-1.mp4', 'cam.csv', 'manifest.json'].map((file) => `exports/take/v2/${file}`),
   )
+})
+
+test('many deletions of one agent look through the list of recordings once', async () => {
+  await using rig = await openApiRig()
+  const { catalogue } = rig.jobs.ports
+  const ids = Array.from({ length: 12 }, (_, i) => `take-${i}`)
+  const recordings = ids.map((id) => recordingOf(id, part(0, 1)))
+  await archive(rig, segments, [...recordings, recordingOf('stays', part(1, 2))])
+  for (const id of ids) await remove(rig, id)
+  await hear(rig)
+  rig.jobs.clock.advance(deleteGraceMs)
+  let lists = 0
+  const counting = watchedCatalogue(catalogue, ({ pk }) => {
+    lists += pk.startsWith('R#2026') ? 1 : 0
+  })
+  await expire({ ...rig.jobs.ports, catalogue: counting }, new AbortController().signal)
+  expect(await states(rig)).toEqual(['deleted', 'SUCCESS', 'SUCCESS', 'SUCCESS'])
+  expect(lists).toBe(1)
 })

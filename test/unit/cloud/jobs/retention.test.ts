@@ -14,6 +14,7 @@ import {
   unitOf,
 } from '../../../support/segment-fixture.ts'
 import { syntheticPicture, syntheticVideo } from '../../../support/synthetic.ts'
+import { watchedCatalogue } from '../../../support/watched-catalogue.ts'
 
 const dayMs = 86_400_000
 const keepMs = 30 * dayMs
@@ -82,19 +83,10 @@ test('a hold that comes while retention looks keeps the recording and its segmen
   expect(await rig.jobs.drain()).toEqual([])
   rig.jobs.clock.advance(keepMs + 2 * dayMs)
   const { catalogue } = ports
-  const query: typeof catalogue.query = async (asked) => {
-    const page = await catalogue.query(asked)
-    const isList = asked.pk.startsWith('R#') && page.rows.some(({ id, hold }) => id === 'take' && !hold)
+  const slow = watchedCatalogue(catalogue, async ({ pk }, page) => {
+    const isList = pk.startsWith('R#') && page.rows.some(({ id, hold }) => id === 'take' && !hold)
     if (isList) await changeRecording(catalogue, 'take', (row) => ({ ...row, hold: true }))
-    return page
-  }
-  const slow: typeof catalogue = {
-    get: (pk, sk) => catalogue.get(pk, sk),
-    put: (row, condition) => catalogue.put(row, condition),
-    putAll: (writes) => catalogue.putAll(writes),
-    delete: (pk, sk, condition) => catalogue.delete(pk, sk, condition),
-    query,
-  }
+  })
   await expire({ ...ports, catalogue: slow }, new AbortController().signal, { keepMs })
   expect((await getRecording(catalogue, 'take'))?.meta).toMatchObject({ hold: true })
   expect((await getRecording(catalogue, 'take'))?.meta.deletedAt).toBeUndefined()

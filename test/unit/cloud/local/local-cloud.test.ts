@@ -8,6 +8,7 @@ import { openLocalCloud } from '../../../../cloud/local/local-cloud.ts'
 import { isInside, keyPath } from '../../../../cloud/local/object-path.ts'
 import { isKey } from '../../../../cloud/object-key.ts'
 import { AppError } from '../../../../shared/error.ts'
+import { receiveCountMax } from '../../../../shared/limits.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
 let dir = ''
@@ -184,4 +185,20 @@ test('killed between a manifest and its event, the next start sends it', async (
     expect(received.map((event) => parseRawEvent(event.body))).toEqual(events)
     for (const { receipt } of received) await cloud.queue.remove('mux', receipt)
   }
+})
+
+test('a message is given up after its last delivery, and does not stand before those behind it', async () => {
+  await using cloud = await openLocalCloud({ dir, clock })
+  await cloud.queue.send('mux', 'poison')
+  for (let n = 0; n < receiveCountMax; n += 1) {
+    const [poison] = await cloud.queue.receive('mux', { max: 1, visibilityS: 1 })
+    expect(poison?.body).toBe('poison')
+    await cloud.queue.extend('mux', poison?.receipt ?? '', 0)
+  }
+  clock.advance(1000)
+  await cloud.queue.send('mux', 'good', { delayS: 1 })
+  clock.advance(1000)
+  const received = await cloud.queue.receive('mux', { max: 1, visibilityS: 30 })
+  expect(received.map((message) => message.body)).toEqual(['good'])
+  expect(await cloud.queue.depth('mux')).toEqual({ waiting: 0, inFlight: 1, dead: 1 })
 })

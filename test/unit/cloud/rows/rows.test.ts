@@ -13,6 +13,7 @@ import { newSegmentRow, segmentsBetween, segmentsById } from '../../../../cloud/
 import { openJobsRig } from '../../../support/jobs-rig.ts'
 import { recordingOf, sealSegment, unitOf } from '../../../support/segment-fixture.ts'
 import { syntheticPicture, syntheticVideo } from '../../../support/synthetic.ts'
+import { watchedCatalogue } from '../../../support/watched-catalogue.ts'
 
 const epoch = 1_700_000_000_000
 const at = (seq: number, startMs: number) =>
@@ -103,4 +104,51 @@ test('tokens and shares: found by hash, gone when revoked or expired', async () 
   await revokeShare(catalogue, 'rec~1', 1)
   expect(await findShare(catalogue, 'h', 0)).toBeUndefined()
   await expect(revokeShare(catalogue, 'rec~2', 1)).rejects.toMatchObject({ kind: 'NotFound' })
+})
+
+test('a list of an earlier time begins there, not at today', async () => {
+  await using rig = await openJobsRig()
+  const { catalogue } = rig.ports
+  const start = Date.UTC(2026, 0, 31, 23)
+  const ids = Array.from({ length: 40 }, (_, i) => `r${String(i).padStart(2, '0')}`)
+  for (const [i, id] of ids.entries()) {
+    const from = start + i * 600_000 // Of two months.
+    await saveRecording(catalogue, recordingOf(id, [at(1, 5000)], { from, to: from + 1000 }), 0)
+  }
+  for (const n of [0, 1, 5, 6, 7, 39]) {
+    const seen: string[] = []
+    let cursor: string | undefined
+    do {
+      const more = cursor === undefined ? {} : { cursor }
+      const page = await listRecordings(catalogue, { limit: 4, before: start + n * 600_000, ...more })
+      expect(page.recordings).toHaveLength(Math.min(4, n - seen.length))
+      seen.push(...page.recordings.map(({ id }) => id))
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    expect(seen).toEqual(ids.slice(0, n).reverse())
+  }
+})
+
+test('hours of segments that are not there are one question, and those behind a clock that was set are found', async () => {
+  await using rig = await openJobsRig()
+  let queries = 0
+  const catalogue = watchedCatalogue(rig.ports.catalogue, () => {
+    queries += 1
+  })
+  const range = { agent: 'lab', stream: 'cam', from: 10_000, to: 20_000 }
+  const ids = Array.from({ length: 1440 }, (_, i) => ({ epoch, seq: 999_000 + i }))
+  expect((await segmentsById(catalogue, { ...range, ids })).size).toBe(0)
+  expect(queries).toBeLessThanOrEqual(4)
+  for (const [seq, startMs] of [
+    [999_003, 15_000],
+    [999_100, 90_000_000],
+    [999_999, 90_000_000],
+    [1_000_000, 90_000_000],
+    [1_000_001, 180_000_000],
+  ] as const)
+    await catalogue.put(newSegmentRow(at(seq, startMs).manifest, 0), 'absent')
+  const found = [...(await segmentsById(catalogue, { ...range, ids })).keys()].sort()
+  expect(found.map((name) => Number(name.split('-')[1])).sort((a, b) => a - b)).toEqual([
+    999_003, 999_100, 999_999, 1_000_000, 1_000_001,
+  ])
 })

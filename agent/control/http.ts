@@ -68,11 +68,20 @@ async function run(route: Route, context: Context<Env>): Promise<Response> {
   authorizeRoute(route, context.env, params.name)
   const body = route.body ? parse(route.body, await jsonBody(context.req.raw), 'body') : undefined
   const query = route.query ? parse(route.query, context.req.query(), 'query') : undefined
-  const answer = await route.handle({ params, body, query, context: context.env })
+  const answer = await handled(route.handle({ params, body, query, context: context.env }), context.env)
   if (answer instanceof Response) return answer
   const headers = { 'cache-control': 'no-store' }
   if (route.status === 204) return new Response(null, { status: 204, headers })
   return Response.json(answer, { status: route.status, headers })
+}
+
+/** What else there is, is not told to a token of one stream. */
+async function handled(answer: Promise<unknown>, { principal }: RequestContext): Promise<unknown> {
+  if (principal.stream === undefined) return await answer
+  return await answer.catch((cause: unknown) => {
+    if (AppError.from(cause).kind !== 'NotFound') throw cause
+    throw new AppError('NotFound', 'there is nothing of this name', { cause, zh: '没有此名称的内容。' })
+  })
 }
 
 function authorizeRoute({ role }: Route, { principal }: RequestContext, stream: string | undefined): void {

@@ -34,17 +34,29 @@ export async function toApiRequest(incoming: IncomingMessage, path: string): Pro
 
 async function readBody(incoming: IncomingMessage): Promise<Buffer<ArrayBuffer>> {
   if (Number(incoming.headers['content-length'] ?? 0) > jsonBodyBytesMax) throw new BodyTooLarge()
-  const timer = setTimeout(() => incoming.destroy(new Error('the body takes too long')), bodyMs)
+  const timer = setTimeout(() => incoming.destroy(), bodyMs)
   using _ = { [Symbol.dispose]: () => clearTimeout(timer) }
   const chunks: Buffer[] = []
   let sizeBytes = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+  for await (const chunk of whole(incoming)) {
     sizeBytes += chunk.length
     if (sizeBytes > jsonBodyBytesMax) throw new BodyTooLarge()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
 }
+
+/** One that leaves in the middle is no fault of ours. */
+async function* whole(incoming: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* incoming
+  } catch (cause) {
+    throw new AppError('Cancelled', 'the body was cut off', { cause, zh: '请求正文不完整。' })
+  }
+}
+
+// A client that does not wait for its answer: nobody is there to tell.
+const goneCodes = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_UNABLE_TO_PIPE', 'ECONNRESET', 'EPIPE'])
 
 /** Sends the API's answer, as fast as the client reads. */
 export async function sendApiResponse(answer: Response, response: ServerResponse): Promise<void> {
@@ -54,5 +66,8 @@ export async function sendApiResponse(answer: Response, response: ServerResponse
   }
   response.writeHead(answer.status)
   if (!answer.body) return void response.end()
-  await pipeline(Readable.from(answer.body as AsyncIterable<Uint8Array>), response)
+  const body = Readable.from(answer.body as AsyncIterable<Uint8Array>)
+  await pipeline(body, response).catch((error: NodeJS.ErrnoException) => {
+    if (!goneCodes.has(error.code ?? '')) throw error
+  })
 }

@@ -7,12 +7,15 @@ import {
 } from 'node:http'
 import { pipeline } from 'node:stream'
 import { AppError } from '../../shared/error.ts'
-import { forwardIdleMs } from '../../shared/limits.ts'
+import { forwardBodyBytesMin, forwardIdleMs, forwardsAtOnceMax } from '../../shared/limits.ts'
 import type { Principal } from '../control/auth.ts'
 import { refuse } from './refuse.ts'
 
 /** Where the cloud of this PC listens, and the secret by which it knows this agent. */
 export type CloudDoor = { socketPath: string; internalToken: string }
+
+/** The origin of the cloud that this agent uploads to: people go there themselves, with tokens of that cloud. */
+export type ArchiveElsewhere = { elsewhere: string }
 
 export type Forward = Disposable & {
   /** Streams the request to the cloud and the answer back, each as fast as the other side reads. */
@@ -30,18 +33,36 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
-export function createForward({ socketPath, internalToken }: CloudDoor): Forward {
-  const agent = new Agent({ maxSockets: 256 }) // A kept connection that the cloud has just closed would fail a request.
+/** `idleMs`: for how long a transfer may move nothing, or next to nothing. */
+export function forwardTo(cloud: CloudDoor | ArchiveElsewhere, idleMs?: number): Forward {
+  if (!('elsewhere' in cloud)) return createForward(cloud, idleMs)
+  const { elsewhere } = cloud
+  return {
+    handle: () => {
+      const zh = `此采集端的存档位于 ${elsewhere}，请到该处查看。`
+      const words = `The archive of this agent is at ${elsewhere}: look there.`
+      throw new AppError('FailedPrecondition', words, { zh })
+    },
+    [Symbol.dispose]: () => undefined,
+  }
+}
+
+function createForward({ socketPath, internalToken }: CloudDoor, idleMs = forwardIdleMs): Forward {
+  // Two: those whom nobody knows must not hold all the ways there are to the archive.
+  const [ours, others] = [forwardsAtOnceMax, forwardsAtOnceMax].map((maxSockets) => new Agent({ maxSockets }))
   return {
     handle: (incoming, response, principal, requestId) => {
       const headers = {
         ...forwardedHeaders(incoming.headers),
+        ...framing(incoming.headers),
         ...identity(principal, internalToken),
         'x-request-id': requestId,
       }
       const { method, url } = incoming
+      const agent = 'x-edgereel-role' in headers ? ours : others
       const upstream = request({ socketPath, method, path: url, headers, agent })
-      upstream.setTimeout(forwardIdleMs, () => upstream.destroy(new Error('the cloud does not answer')))
+      keepPace(incoming, idleMs)
+      upstream.setTimeout(idleMs, () => upstream.destroy(new Error('the cloud does not answer')))
       upstream.on('response', (answer) => {
         response.writeHead(answer.statusCode ?? 502, answerHeaders(answer.headers))
         pipeline(answer, response, () => undefined) // Either side's end ends the other; there is nobody to tell.
@@ -54,8 +75,21 @@ export function createForward({ socketPath, internalToken }: CloudDoor): Forward
       })
       incoming.pipe(upstream)
     },
-    [Symbol.dispose]: () => agent.destroy(),
+    [Symbol.dispose]: () => {
+      for (const agent of [ours, others]) agent?.destroy()
+    },
   }
+}
+
+/** A body that comes in drops is cut: it would hold its connection for ever. */
+function keepPace(incoming: IncomingMessage, everyMs: number): void {
+  let before = incoming.socket.bytesRead
+  const timer = setInterval(() => {
+    const { bytesRead } = incoming.socket
+    if (bytesRead - before < forwardBodyBytesMin) incoming.destroy()
+    before = bytesRead
+  }, everyMs)
+  for (const event of ['end', 'close']) incoming.once(event, () => clearInterval(timer))
 }
 
 /** Whom the cloud may believe: only headers that stand beside the internal token, and none that came from outside. */
@@ -72,6 +106,16 @@ function identity(principal: Principal, internalToken: string): Record<string, s
     'x-edgereel-role': principal.role,
     'x-edgereel-subject': principal.subject,
   }
+}
+
+/**
+ * Where the body ends is said anew, whatever the client calls a matter of its own connection: without it the body of a
+ * GET would stand on the socket as the next request, and its answer be another's.
+ */
+function framing(headers: IncomingHttpHeaders): Record<string, string> {
+  const { 'transfer-encoding': coding, 'content-length': length } = headers
+  if (coding !== undefined) return { 'transfer-encoding': 'chunked' }
+  return length === undefined ? {} : { 'content-length': length }
 }
 
 function forwardedHeaders(headers: IncomingHttpHeaders): Record<string, string | string[]> {

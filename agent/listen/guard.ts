@@ -41,10 +41,11 @@ function sameOrigin(origin: string, host: string | undefined, publicUrl: string 
   return url.host === URL.parse(`${url.protocol}//${host}`)?.host
 }
 
+const proxyHeader = /^(forwarded|via|x-real-ip|x-forwarded-.+)$/
+
 /** From this machine itself. A proxy on it speaks for others, and says so. */
 export function isLoopback(request: IncomingMessage): boolean {
-  const { headers } = request
-  if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false
+  if (Object.keys(request.headers).some((name) => proxyHeader.test(name))) return false
   return isLoopbackAddress(request.socket.remoteAddress ?? '')
 }
 

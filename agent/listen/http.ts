@@ -22,9 +22,9 @@ import { type LiveClient, liveClient } from '../live-client.ts'
 import type { FlvPlay, FoundStream } from '../play/flv.ts'
 import { BodyTooLarge, sendApiResponse, toApiRequest } from './api-bridge.ts'
 import { flvHead, flvSocket } from './flv-socket.ts'
-import { type CloudDoor, createForward, type Forward, isCloudPath } from './forward.ts'
+import { type ArchiveElsewhere, type CloudDoor, type Forward, forwardTo, isCloudPath } from './forward.ts'
 import { checkOrigin, type HostRule, hostAllowed, isLoopback } from './guard.ts'
-import { plainPort, tlsPort } from './one-port.ts'
+import { type CertificateFiles, plainPort, tlsPort } from './one-port.ts'
 import { openPort } from './open-port.ts'
 import { securityHeaders, servePage } from './pages.ts'
 import { type Refusal, refuse, refuseUpgrade } from './refuse.ts'
@@ -39,7 +39,7 @@ export type HttpOptions = {
   host: string
   port: number
   /** `ca`: the authority that browsers must trust, given to whoever asks for `/ca.pem`. */
-  tls?: { key: string | Buffer; cert: string | Buffer; ca?: string | undefined }
+  tls?: CertificateFiles & { ca?: string | undefined }
   publicUrl?: string
   clock: Clock
   pages: Pages
@@ -48,12 +48,15 @@ export type HttpOptions = {
   play: FlvPlay
   /** A phone that may come in, or may wait (RELIABILITY.md C7): its role says which. */
   onPhone: (socket: PhoneSocket, info: { principal: Principal; address: string }) => void
-  /** Absent while this agent has no cloud on the same machine. */
-  cloud?: CloudDoor
+  cloud?: CloudDoor | ArchiveElsewhere
   onEvent: (event: DoorEvent) => void
 }
 
-export type HttpDoor = AsyncDisposable & { readonly port: number }
+export type HttpDoor = AsyncDisposable & {
+  readonly port: number
+  /** Another certificate than the one of the start, from now on. */
+  show(files: CertificateFiles): void
+}
 
 const phonePath = '/android-cam'
 const apiPaths = /^\/(agent\/v1\/.*|healthz|readyz|metrics|openapi\.json|login)$/
@@ -61,7 +64,7 @@ const apiPaths = /^\/(agent\/v1\/.*|healthz|readyz|metrics|openapi\.json|login)$
 /** Opens the port. `FailedPrecondition`, in words, when it is taken or not ours to open. */
 export async function openHttp(options: HttpOptions): Promise<HttpDoor> {
   const door = new Door(options)
-  const { listener, servers, close } = options.tls
+  const { listener, servers, show, close } = options.tls
     ? tlsPort(serverOptions, options.tls)
     : plainPort(serverOptions)
   for (const server of servers) {
@@ -72,6 +75,7 @@ export async function openHttp(options: HttpOptions): Promise<HttpDoor> {
   await openPort(listener, { host: options.host, port: options.port, hint: '--port' })
   return {
     port: (listener.address() as AddressInfo).port,
+    show,
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()))
       door[Symbol.dispose]()
@@ -109,7 +113,7 @@ class Door implements Disposable {
     this.#options = options
     const publicHost = options.publicUrl === undefined ? undefined : URL.parse(options.publicUrl)?.hostname
     this.#hosts = { hostname: hostname(), publicHost }
-    this.#forward = options.cloud ? createForward(options.cloud) : undefined
+    this.#forward = options.cloud && forwardTo(options.cloud)
     this.#sockets = createWebSockets({
       clock: options.clock,
       onGuard: (reason) => options.onEvent({ type: 'socket-guard', reason }),
@@ -226,6 +230,8 @@ class Door implements Disposable {
     const { method } = visit.request
     if (method !== 'GET')
       throw new AppError('InvalidArgument', 'live streams are read with GET', { zh: '请使用 GET。' })
+    // Asked for behind an answer that is not over, as no player does: two would write to one socket.
+    if (!response.socket) return void visit.request.socket.destroy()
     const principal = this.#options.auth.admit(watching(visit, flv))
     const stream = this.#options.play.find(flv.stream)
     const client = clientOf(visit, flv.app, principal)

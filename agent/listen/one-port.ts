@@ -6,28 +6,39 @@ import { connectionsMax, headersMs } from '../../shared/limits.ts'
 const tlsHandshake = 0x16 // ContentType of a TLS record that opens a connection (RFC 8446, 5.1).
 
 /** A server, the HTTP servers behind it, and how to be rid of their connections. */
-export type OnePort = { listener: Server; servers: readonly (HttpServer | HttpsServer)[]; close(): void }
+export type OnePort = {
+  listener: Server
+  servers: readonly (HttpServer | HttpsServer)[]
+  /** For connections that come from now on. */
+  show(files: CertificateFiles): void
+  close(): void
+}
+
+export type CertificateFiles = { key: string | Buffer; cert: string | Buffer }
+const minVersion = 'TLSv1.2'
 
 /** Plain HTTP only. */
 export function plainPort(options: ServerOptions): OnePort {
   const server = createHttpServer(options)
   server.maxConnections = connectionsMax
-  return { listener: server, servers: [server], close: () => server.closeAllConnections() }
+  return {
+    listener: server,
+    servers: [server],
+    show: () => undefined,
+    close: () => server.closeAllConnections(),
+  }
 }
 
 /**
  * TLS and plain HTTP on one port, told apart by the first byte. Who may speak plain is for the door to say: programs
  * on this machine and phones whose app knows nothing else; everybody else is sent to https.
  */
-export function tlsPort(
-  options: ServerOptions,
-  files: { key: string | Buffer; cert: string | Buffer },
-): OnePort {
+export function tlsPort(options: ServerOptions, files: CertificateFiles): OnePort {
   const plain = createHttpServer(options)
   const secure = createHttpsServer({
     ...options,
     ...files,
-    minVersion: 'TLSv1.2',
+    minVersion,
     handshakeTimeout: headersMs,
   })
   const waiting = new Set<Socket>()
@@ -54,6 +65,7 @@ export function tlsPort(
   return {
     listener,
     servers: [plain, secure],
+    show: ({ key, cert }) => secure.setSecureContext({ key, cert, minVersion }),
     close: () => {
       for (const socket of waiting) socket.destroy()
       for (const server of [plain, secure]) {

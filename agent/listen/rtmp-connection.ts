@@ -183,11 +183,12 @@ export class RtmpConnection {
     this.close(reason)
   }
 
-  /** A player that goes on joins again, at the newest key frame. */
+  /** A player that goes on joins again, at the newest key frame, if it still may. */
   #pause(paused: boolean): void {
     const { visit } = this
     if (!visit || paused === (this.#leave === undefined)) return
     try {
+      if (!paused) this.#needs.admit(visit)
       const stream = this.#needs.play.find(visit.name)
       this.#control(this.#session.pauseNoted(paused))
       if (paused) this.#leaveStream()

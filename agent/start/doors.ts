@@ -18,11 +18,12 @@ import { liveStats } from '../control/live-stats.ts'
 import { createSignedPaths } from '../control/signed-path.ts'
 import { openTokens } from '../control/tokens.ts'
 import { doorInfo, ownNames } from '../door-info.ts'
-import { openHttp } from '../listen/http.ts'
+import { type HttpDoor, type HttpOptions, openHttp } from '../listen/http.ts'
 import { openRtmp, type RtmpDoor, type RtmpDoorEvent } from '../listen/rtmp.ts'
 import { recordingReport } from '../record/recording-report.ts'
 import { tell } from '../tell.ts'
 import { ownCertificate, readCertificate, type TlsFiles } from '../tls/certificate.ts'
+import { watchCertificate } from '../tls/watch-certificate.ts'
 import { readCloudDocument } from './cloud-document.ts'
 import type { Kept } from './keep.ts'
 import type { Live } from './live.ts'
@@ -34,16 +35,17 @@ import { openVehiclePorts } from './vehicles.ts'
 /** Commands, who may give them, and the ports. */
 export async function openDoors(stack: AsyncDisposableStack, options: AgentOptions, parts: Kept & Live) {
   const { data, config, clock, log } = options
-  const { file, play, phones, ring, internalToken, metrics, counters } = parts
-  const { port, lan, publicUrl } = config.http
-  const say = tell(log)
+  const { file, ring, internalToken, metrics } = parts
   const tokens = await openTokens({
     ...{ file, adminPath: join(data, 'admin.token'), clock },
-    onRevoked: (name) => parts.sessions.closeOf(name),
+    onRevoked: (name) => {
+      parts.sessions.closeOf(name)
+      parts.phones.revoked(name)
+    },
   })
-  say.nmsSecrets(config.auth.nms)
+  tell(log).nmsSecrets(config.auth.nms)
   const links = createSignedPaths({ keyHex: file.record.linkKey, nms: config.auth.nms, clock })
-  const auth = createAuth({ tokens, links, file, clock, port })
+  const auth = createAuth({ tokens, links, file, clock, port: config.http.port })
   const rtmp = await openRtmpDoor(options, parts, auth)
   if (rtmp) parts.ownPorts.push(stack.use(rtmp).port)
   const loop = stack.use(watchLoopDelay())
@@ -61,30 +63,13 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
   await parts.wanted.attach({ ...parts, streams: commands.streams })
   await openGrpc(stack, options, { ...parts, commands, auth })
   const health = { disk: () => ring.stats().alarm } // Not the upload: an agent that records is in service.
-  const isLocal = config.cloud.api === 'local' && internalToken !== undefined
-  const http = stack.use(
-    await openHttp({
-      host: lan ? '0.0.0.0' : '127.0.0.1',
-      port,
-      ...(publicUrl === null ? {} : { publicUrl }),
-      ...(await certificateOf(options)),
-      clock,
-      pages: await readPages(fileURLToPath(new URL('../../dist/web', import.meta.url))),
-      auth,
-      api: createApi({
-        vehicles: parts.wants.commands,
-        ...{ commands, auth, tokens, links, sessions: parts.sessions, metrics, health, clock },
-        ...(isLocal ? { cloudDocument: readCloudDocument(socketPath(data, 'cloud'), clock) } : {}),
-      }),
-      play,
-      onPhone: (socket, info) => phones.connect(socket, info),
-      ...(isLocal ? { cloud: { socketPath: socketPath(data, 'cloud'), internalToken } } : {}),
-      onEvent: (event) => {
-        counters.door(event)
-        say.door(event)
-      },
-    }),
-  )
+  const cloud = cloudOf(options, internalToken)
+  const api = createApi({
+    vehicles: parts.wants.commands,
+    ...{ commands, auth, tokens, links, sessions: parts.sessions, metrics, health, clock },
+    ...(cloud && 'socketPath' in cloud && { cloudDocument: readCloudDocument(cloud.socketPath, clock) }),
+  })
+  const http = await openHttpDoor(stack, options, { ...parts, auth, api, ...(cloud && { cloud }) })
   stack.defer(() => parts.workers.stop()) // Before the door closes: it waits for sockets that others hold.
   parts.ownPorts.push(http.port)
   await openVehiclePorts(stack, options, parts)
@@ -92,14 +77,60 @@ export async function openDoors(stack: AsyncDisposableStack, options: AgentOptio
   return { http, auth }
 }
 
+/** The archive: on this machine, or where this agent uploads to. */
+function cloudOf({ data, config }: AgentOptions, internalToken: string | undefined): HttpOptions['cloud'] {
+  const { api } = config.cloud
+  if (api !== 'local') return { elsewhere: new URL(api).origin }
+  return internalToken === undefined ? undefined : { socketPath: socketPath(data, 'cloud'), internalToken }
+}
+
+async function openHttpDoor(
+  stack: AsyncDisposableStack,
+  options: AgentOptions,
+  { play, phones, counters, auth, api, cloud }: Live & Pick<HttpOptions, 'auth' | 'api' | 'cloud'>,
+): Promise<HttpDoor> {
+  const { config, clock, log } = options
+  const { port, lan, publicUrl } = config.http
+  const tls = await certificateOf(options)
+  const door = stack.use(
+    await openHttp({
+      host: lan ? '0.0.0.0' : '127.0.0.1',
+      port,
+      ...(publicUrl === null ? {} : { publicUrl }),
+      ...(tls && { tls }),
+      pages: await readPages(fileURLToPath(new URL('../../dist/web', import.meta.url))),
+      ...{ clock, auth, api, play },
+      onPhone: (socket, info) => phones.connect(socket, info),
+      ...(cloud && { cloud }),
+      onEvent: (event) => {
+        counters.door(event)
+        tell(log).door(event)
+      },
+    }),
+  )
+  if (tls) stack.use(keepCertificate(options, door, tls))
+  return door
+}
+
 /** What the door shows when it speaks TLS. */
-async function certificateOf({ data, config, clock }: AgentOptions): Promise<{ tls?: TlsFiles }> {
+async function certificateOf({ data, config, clock }: AgentOptions): Promise<TlsFiles | undefined> {
   const { tls } = config.http
-  if (tls === false) return {}
-  return {
-    tls:
-      tls === true ? await ownCertificate(data, ownNames(config), clock.nowMs()) : await readCertificate(tls),
-  }
+  if (tls === false) return undefined
+  return tls === true
+    ? await ownCertificate(data, ownNames(config), clock.nowMs())
+    : await readCertificate(tls)
+}
+
+/** The newest there is, also after months. */
+function keepCertificate(options: AgentOptions, door: HttpDoor, shown: TlsFiles): Disposable {
+  const { clock, log } = options
+  return watchCertificate({
+    ...{ shown, clock },
+    read: async () => (await certificateOf(options)) ?? shown,
+    onNew: (files) => door.show(files),
+    onFault: (error) =>
+      tell(log).fault('the certificate cannot be read again, the one before goes on', error),
+  })
 }
 
 const rtmpPort = 1935 // Where encoders look when they are told none.

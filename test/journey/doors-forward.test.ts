@@ -1,12 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type IncomingHttpHeaders, request } from 'node:http'
+import { createServer, type IncomingHttpHeaders, request } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
+import { forwardTo } from '../../agent/listen/forward.ts'
+import { forwardsAtOnceMax } from '../../shared/limits.ts'
 import { fakeCloud, openDoors, send } from '../support/door-rig.ts'
 
 // What goes through the agent to the cloud of the same machine.
@@ -103,6 +107,19 @@ test('large bodies pass whole in both directions', async () => {
   expect(createHash('sha256').update(answer.body).digest('hex')).toBe(sha256)
 })
 
+const hidden = 'GET /v1/hidden HTTP/1.1\r\nhost: a\r\n\r\n'
+test.each([
+  ['in chunks', 'transfer-encoding: chunked', `${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`],
+  ['of a length', `connection: content-length\r\ncontent-length: ${hidden.length}`, hidden],
+])('the body of a GET %s stays a body: it is not the next request', async (_how, framing, body) => {
+  const before = seen.length
+  const socket = connect(port, '127.0.0.1')
+  socket.end(`GET /v1/body HTTP/1.1\r\nhost: localhost\r\n${framing}\r\n\r\n${body}`)
+  await once(socket.resume(), 'close')
+  const sha256 = createHash('sha256').update(hidden).digest('hex')
+  expect(seen.slice(before)).toMatchObject([{ url: '/v1/body', sha256 }])
+})
+
 test('a client that does not read holds the cloud back', async () => {
   const client = request({ host: '127.0.0.1', port, path: '/v1/endless', agent: false })
   const response = await new Promise<import('node:http').IncomingMessage>((resolve) => {
@@ -116,6 +133,32 @@ test('a client that does not read holds the cloud back', async () => {
   expect(sentBytes).toBe(first)
   response.on('error', () => undefined)
   client.destroy()
+})
+
+test('bodies without end, of those whom nobody knows, do not keep others from the archive', async () => {
+  const sockets = Array.from({ length: forwardsAtOnceMax + 20 }, () =>
+    connect(port, '127.0.0.1').on('error', () => undefined),
+  )
+  const head = 'POST /v1/agents/enroll HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{'
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.write(head, resolve))))
+  const headers = { authorization: `Bearer ${await doors.token('viewer')}` }
+  expect((await send({ port, path: '/v1/recordings', headers })).status).toBe(302)
+  for (const socket of sockets) socket.destroy()
+})
+
+test('a body that comes in drops is cut', async () => {
+  const forward = forwardTo({ socketPath, internalToken }, 100)
+  const anonymous = { role: 'anonymous', subject: 'anonymous', via: 'none' } as const
+  const door = createServer((incoming, answer) => forward.handle(incoming, answer, anonymous, 'id'))
+  door.listen(0, '127.0.0.1')
+  await once(door, 'listening')
+  const socket = connect((door.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined)
+  socket.write('POST /v1/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n')
+  const drops = setInterval(() => socket.write('a'), 10)
+  await once(socket.resume(), 'close')
+  clearInterval(drops)
+  forward[Symbol.dispose]()
+  door.close()
 })
 
 test('a cloud that dies in the middle cuts the answer: it never looks whole', async () => {

@@ -57,6 +57,16 @@ test('a session’s cookie says that it is for TLS only', async () => {
   expect(headers['set-cookie']?.[0]).toMatch(/; HttpOnly; SameSite=Strict; Secure$/)
 })
 
+test('another certificate is shown to those who come from now on', async () => {
+  const next = await mkdtemp(join(tmpdir(), 'edgereel-tls-'))
+  const other = await ownCertificate(next, ['localhost', '127.0.0.1'], Date.now())
+  doors.door.show(other)
+  await expect(ask(request, '/healthz')).rejects.toThrow(/certificate/)
+  doors.door.show(files)
+  expect((await ask(request, '/healthz')).status).toBe(200)
+  await rm(next, { recursive: true })
+})
+
 test('programs on this machine may go on without TLS', async () => {
   const answer = await ask(plainRequest as typeof request, '/healthz')
   expect(answer.status).toBe(200)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -360,6 +361,26 @@ test('half a request is closed after its time, and others are served meanwhile (
   expect((await send({ port, path: '/' })).status).toBe(200)
   await Promise.all(slow.map((socket) => new Promise((resolve) => socket.once('close', resolve).resume())))
 }, 30_000)
+
+test('clients that leave before their body or their answer is whole are no faults of ours', async () => {
+  const before = doors.events.length
+  const post = 'POST /agent/v1/session HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n'
+  const cut = connect(port, '127.0.0.1')
+  cut.write(`${post}content-length: 100\r\n\r\n{"to`)
+  await once(cut, 'connect')
+  setTimeout(() => cut.resetAndDestroy(), 50)
+  await expect.poll(() => doors.events.length, { timeout: 5000 }).toBeGreaterThan(before)
+  for (let i = 0; i < 20; i += 1) {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+    socket.write('GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await once(socket, 'connect')
+    setTimeout(() => socket.resetAndDestroy(), i)
+    await once(socket, 'close')
+  }
+  expect((await send({ port, path: '/openapi.json' })).status).toBe(200)
+  expect(doors.events.slice(before).filter(({ type }) => type === 'fault')).toEqual([])
+  expect(doors.events.slice(before)).toMatchObject([{ type: 'refused', reason: 'Cancelled' }])
+})
 
 test('an offer of HTTP/2 is passed over', async () => {
   const headers = {

@@ -157,6 +157,7 @@ export async function openDoors(
   const ingest = createRtmpIngest({ hub, clock })
   const rtmp = stack.use(await openRtmp({ host, port: 0, clock, auth, ingest, play, onEvent: count.door }))
   return {
+    door,
     port: door.port,
     rtmpPort: rtmp.port,
     directory,

@@ -38,7 +38,7 @@ export async function openRtmpRig(
     end: () => undefined,
   }
   const hub = stack.use(createHub({ openSink: () => sink, clock, onEvent: () => undefined, graceMs }))
-  const play = stack.use(createFlvPlay({ findStream: (name) => hub.stream(name), clock }))
+  const play = stack.use(createFlvPlay({ findStream: (name) => hub.stream(name), clock, soundAheadMs: 0 }))
   const ingest = createRtmpIngest({ hub, clock })
   const door = stack.use(
     await openRtmp({

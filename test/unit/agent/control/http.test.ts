@@ -129,3 +129,9 @@ test('a link is made of a stream, a role and a time; to send, only by the admin'
   await expect(link('a%0Ab', {}, admin)).rejects.toMatchObject({ kind: 'InvalidArgument' })
   await expect(ask({ expiresInS: 1e9 })).rejects.toMatchObject({ kind: 'InvalidArgument' })
 })
+
+test('what other streams there are is not told to a token of one stream', async () => {
+  const bound: Principal = { role: 'viewer', subject: 'one', stream: 'gone', via: 'bearer' }
+  await expect(ask('/agent/v1/streams/gone')).rejects.toThrow('there is no such thing here')
+  await expect(ask('/agent/v1/streams/gone', {}, bound)).rejects.toThrow('there is nothing of this name')
+})

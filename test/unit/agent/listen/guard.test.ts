@@ -63,6 +63,9 @@ test.each([
   ['10.0.0.5', {}, false],
   ['127.0.0.1', { 'x-forwarded-for': '10.0.0.9' }, false],
   ['127.0.0.1', { forwarded: 'for=10.0.0.9' }, false],
+  ['127.0.0.1', { via: '1.1 proxy' }, false],
+  ['127.0.0.1', { 'x-real-ip': '10.0.0.9' }, false],
+  ['127.0.0.1', { 'x-forwarded-proto': 'https' }, false],
 ])('%s with %o is this machine: %s', (address, headers, expected) => {
   expect(isLoopback(request(headers as Record<string, string>, address))).toBe(expected)
 })

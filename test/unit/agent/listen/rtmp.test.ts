@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { MediaRequest, Principal } from '../../../../agent/control/auth.ts'
 import { chunked } from '../../../../agent/protocol/rtmp/chunk-writer.ts'
 import { command, messageType } from '../../../../agent/protocol/rtmp/message.ts'
+import { AppError } from '../../../../shared/error.ts'
 import { rtmpSetupMs, rtmpSilenceMs } from '../../../../shared/limits.ts'
 import type { FlvTag } from '../../../../shared/media/flv.ts'
 import { flvPicture, flvVideoConfig } from '../../../../shared/media/flv-video.ts'
@@ -183,6 +185,30 @@ test('a player that leaves the stream may play again on the same connection; one
   say('createStream', null)
   say('play', null, 'cam?token=admin')
   await until(() => rig.play.figures.viewers.rtmp === 1)
+})
+
+test('a player whose token was revoked while it paused does not go on', async () => {
+  let isRevoked = false
+  const admit = (request: MediaRequest): Principal => {
+    if (isRevoked) throw new AppError('Unauthenticated', 'this needs a token')
+    return { role: 'admin', subject: String(request.stream), via: 'query' }
+  }
+  await using revoking = await openRtmpRig({ admit })
+  await using publisher = await RtmpClient.open(revoking.url('cam'), 'publish')
+  publisher.send(config)
+  publisher.send(picture(0))
+  await using player = await RtmpClient.open(revoking.url('cam'), 'play')
+  const pause = (paused: boolean) => {
+    const parts = [command('pause', 9, null, paused, 0)]
+    player.socket.write(chunked({ type: messageType.command, streamId: 1, timestampMs: 0, parts }))
+  }
+  await until(() => revoking.play.figures.viewers.rtmp === 1)
+  pause(true)
+  await until(() => revoking.play.figures.viewers.rtmp === 0)
+  isRevoked = true
+  pause(false)
+  await until(() => player.closed)
+  expect(revoking.door.ended).toMatchObject({ refused: 1 })
 })
 
 describe('deadlines', () => {

@@ -116,6 +116,7 @@ export class FlvFeed implements ViewerFeed {
   }
 
   end(reason: ViewerEnd): void {
+    if (reason === 'ended') this.#flush() // What was still to be gathered with more.
     this.#timer[Symbol.dispose]()
     for (const viewer of [...this.#viewers]) viewer.end(reason)
   }
@@ -150,7 +151,7 @@ export class FlvFeed implements ViewerFeed {
     if (isFirst && this.#audio) return
     if (isFirst && timestampMs >= soundAheadMs && !hasSound?.()) return // It would have come by now.
     this.#audio = undefined
-    this.#soundDueMs = arrivalMs + soundAheadMs
+    this.#soundDueMs = Math.min(arrivalMs, this.now()) + soundAheadMs
   }
 
   #waitForSound(nowMs: number): void {

@@ -49,24 +49,30 @@ export function createForwards(options: Options): Forwards {
     Object.entries(targets).map(([name, list]) => [name.toLowerCase(), list.map(parseRtmpUrl)]),
   )
   const running = new Map<ForwardStream, Forward[]>()
-  const ended = (stream: ForwardStream) => void running.delete(stream)
+  const ending = new Set<Promise<void>>()
+  const start = (stream: ForwardStream, wanted: readonly RtmpUrl[]) => {
+    const about = { stream, clock, random, onEvent, ...(sound && { sound }) }
+    const made = wanted.map((url) => new Forward({ ...about, url }))
+    running.set(stream, made)
+    const done = Promise.all(made.map((forward) => forward.done)).then(() => {
+      ending.delete(done)
+      if (running.get(stream) === made) running.delete(stream)
+    })
+    ending.add(done)
+  }
 
   return {
     published: (stream) => {
-      const forwards = running.get(stream)
-      if (forwards) return forwards.forEach((forward) => void forward.wake())
+      const forwards = running.get(stream)?.filter(({ isOver }) => !isOver) ?? []
       const wanted = urls.get(stream.name.toLowerCase()) ?? []
-      if (wanted.length === 0) return
-      const make = (url: RtmpUrl) =>
-        new Forward({ stream, url, clock, random, onEvent, ...(sound && { sound }) })
-      const made = wanted.map(make)
-      running.set(stream, made)
-      Promise.all(made.map(({ done }) => done)).then(() => ended(stream))
+      // One whose stream has ended may still be saying goodbye: a publisher that comes now has others.
+      if (forwards.length === 0 && wanted.length > 0) start(stream, wanted)
+      for (const forward of forwards) forward.wake()
     },
     status: () => [...running.values()].flat().map(({ status }) => status),
     [Symbol.asyncDispose]: async () => {
-      const all = [...running.values()].flat()
-      await Promise.all(all.map((forward) => forward.stop()))
+      await Promise.all([...running.values()].flat().map((forward) => forward.stop()))
+      await Promise.all(ending)
     },
   }
 }
@@ -113,6 +119,11 @@ export class Forward {
   /** A publisher is there (again): no reason to wait any longer. */
   wake(): void {
     this.#pause.abort()
+  }
+
+  /** Whether it begins no connection any more. */
+  get isOver(): boolean {
+    return this.#stop.signal.aborted
   }
 
   async stop(): Promise<void> {

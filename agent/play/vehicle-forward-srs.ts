@@ -63,7 +63,7 @@ export function createSrsPushes(options: SrsPushesOptions): SrsPushes {
     })
   }
   const show = (channel: string, push: Push, stream: ForwardStream) => {
-    if (push.running?.stream === stream) push.running.forward.wake()
+    if (push.running?.stream === stream && !push.running.forward.isOver) push.running.forward.wake()
     else {
       stop(channel, push)
       start(channel, push, stream).catch(() => undefined) // Its address was checked with the configuration.

@@ -70,7 +70,6 @@ export type WorkerFigures = {
 
 /** Over the pipe, to the worker, in order. Of a unit the configuration is sent once. */
 export type PipeMessage =
-  | { type: 'begin'; stream: number }
   | {
       type: 'unit'
       stream: number

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -165,6 +166,17 @@ describe.each([0, 2])('with %i processes that only send', (workers) => {
     // 500 MB were read in this very process, too: a copy for each viewer would be as much again, at once.
     expect(most - before).toBeLessThan(250 * gopBytes)
     for (const socket of sockets) socket.destroy()
+    await until(() => doors.play.figures.viewers.http === 0)
+  })
+
+  test('one connection is one viewer, whatever is asked for behind the stream', async () => {
+    for (const unit of clipUnits().slice(0, 10)) publisher.push(unit)
+    const socket = connect(doors.port, '127.0.0.1').on('error', () => undefined)
+    const get = `GET /live/cam.flv?token=${token} HTTP/1.1\r\nhost: localhost\r\n\r\n`
+    socket.write(get.repeat(20))
+    await Promise.race([once(socket, 'data'), once(socket, 'close')])
+    expect(doors.play.figures.viewers.http).toBeLessThanOrEqual(1)
+    socket.destroy()
     await until(() => doors.play.figures.viewers.http === 0)
   })
 

@@ -210,6 +210,22 @@ test('when all are gone nothing is put off any more', () => {
   expect(held.delays()).toEqual([])
 })
 
+test('what waits for more when the stream ends is sent before the end', async () => {
+  const held = heldSchedule()
+  const { feed } = openFeed('http', { mergeMs: 100, schedule: held.schedule })
+  const viewer = new FakeViewer()
+  feed.join(viewer)
+  write(feed, fakeUnit({ key: true }))
+  held.run()
+  await idle()
+  write(feed, fakeUnit({ ms: 40 }))
+  feed.end('ended')
+  await idle()
+  expect(shown(tagsOf(viewer)).at(-1)).toBe('video 40 39/1')
+  expect(viewer.ended).toBe('ended')
+  expect(held.delays()).toEqual([])
+})
+
 test('H.265 leaves as Enhanced hvc1', async () => {
   const { feed } = openFeed()
   const viewer = new FakeViewer()

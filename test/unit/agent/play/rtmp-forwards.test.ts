@@ -23,13 +23,14 @@ let forwards: Forwards
 let events: ForwardEvent[] = []
 let publisher: Publisher
 
-async function start(url: string): Promise<void> {
+async function start(url: string, graceMs = 30_000, onExpired: () => void = () => undefined): Promise<void> {
   const sink = { write: () => undefined, gap: () => undefined, end: () => undefined }
   const onEvent = ({ type, stream }: { type: string; stream: string }) => {
     const found = hub.stream(stream)
     if (type === 'published' && found) forwards.published(found)
+    if (type === 'expired') onExpired()
   }
-  hub = createHub({ openSink: () => sink, clock: systemClock, onEvent })
+  hub = createHub({ openSink: () => sink, clock: systemClock, onEvent, graceMs })
   forwards = createForwards({
     targets: { Cam: [url] },
     clock: systemClock,
@@ -101,6 +102,19 @@ test('a publisher that comes back is forwarded over the same connection', async 
   publisher.push(fakeUnit({ ms: 5000, key: true }))
   await until(() => there.units.length === 2)
   expect(forwards.status()[0]).toMatchObject({ state: 'live', failures: 0 })
+})
+
+test('a publisher that comes while the goodbye of the one before is under way is forwarded, too', async () => {
+  const comeAgain = () => {
+    publisher = publish()
+    publisher.push(fakeUnit({ ms: 90_000, key: true }))
+  }
+  await start(there.url('copy', 'publisher:copy'), 20, comeAgain)
+  publisher.push(fakeUnit({ ms: 0, key: true }))
+  await until(() => there.units.length === 1)
+  publisher.end('gone')
+  await until(() => there.units.length === 2)
+  expect(forwards.status()).toMatchObject([{ state: 'live' }])
 })
 
 test('what is refused is told without the secret of the address, and tried again', async () => {

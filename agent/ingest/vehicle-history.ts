@@ -18,6 +18,7 @@ import { type HistoryItem, HistoryLists, type TimeRange } from './vehicle-histor
 import {
   addressOf,
   checkedRange,
+  checkPlace,
   controlCommand,
   type HistoryAction,
   heldPart,
@@ -215,6 +216,7 @@ export class VehicleHistory implements AsyncDisposable {
 
   #control({ address, session }: Entry, action: Exclude<HistoryAction, { action: 'stop' }>): void {
     const { clock, zoneOf } = this.#options
+    if (action.action === 'seek') checkPlace(action.at, session.range)
     const nowMs = clock.monotonicMs()
     if (action.action === 'pause') session.pause()
     else if (action.action === 'seek') session.seek(action.at, nowMs)

@@ -227,6 +227,9 @@ test('pause, go on, faster, to another time; who pauses for so long that the veh
   expect(history.control(device, { action: 'resume' })).toMatchObject({ state: 'playing' })
   history.control(device, { action: 'fast', speed: 2 })
   expect(history.control(device, { action: 'seek', at: at('10:05:00') }).position).toBe(at('10:05:00'))
+  for (const elsewhere of [at('09:59:59'), at('10:15:01')]) {
+    expect(() => history.control(device, { action: 'seek', at: elsewhere })).toThrow(/not in the range/)
+  }
   history.control(device, { action: 'keyFrames' })
   expect(said()).toEqual([
     '9202 1 000000000000',

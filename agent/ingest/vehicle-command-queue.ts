@@ -75,15 +75,23 @@ export class CommandQueue implements AsyncDisposable {
 
   push(command: VehicleCommand): PushedCommand {
     const { clock, onEvent } = this.#options
+    if (command.lasting) this.#forgetSame(command)
     if (this.#waiting.length >= commandQueueMax) {
       const oldest = this.#take()
       this.#figures.dropped += 1
       if (oldest) onEvent({ type: 'dropped', command: oldest.command })
     }
-    const entry = { command, untilMs: clock.monotonicMs() + commandExpiryMs, waiting: true }
+    const untilMs = command.lasting ? Number.POSITIVE_INFINITY : clock.monotonicMs() + commandExpiryMs
+    const entry = { command, untilMs, waiting: true }
     this.#waiting.push(entry)
     this.#running ??= this.#run()
     return entry
+  }
+
+  /** Said once at the end is enough; the first one may be on its way. */
+  #forgetSame({ channel, json }: VehicleCommand): void {
+    const isSame = ({ command }: Waiting) => command.channel === channel && command.json === json
+    this.#waiting = this.#waiting.filter((entry, at) => at === 0 || !isSame(entry))
   }
 
   /** What waits is tried a little longer; the rest is not said. */

@@ -7,6 +7,8 @@ export type VehicleCommand = {
   readonly channel: string
   readonly id: '9101' | '9102' | '9201' | '9202' | '9205'
   readonly json: string
+  /** True however late it is said: a vehicle that was never told to stop sends for ever, over somebody's mobile network. */
+  readonly lasting?: true
 }
 
 /** A channel of a vehicle, as its stream's name says. */
@@ -52,7 +54,7 @@ export function openLive(vehicle: VehicleAddress, { host, livePort }: PublicAddr
 
 export function closeLive(vehicle: VehicleAddress, { host, livePort }: PublicAddress): VehicleCommand {
   const fields = { port: String(livePort), ip: host, dataType: '0', codeStreamType: '1' }
-  return command('9102', vehicle, fields)
+  return { ...command('9102', vehicle, fields), lasting: true }
 }
 
 type Range = { from: VehicleTime; to: VehicleTime }
@@ -70,7 +72,7 @@ export function openHistory(
 
 /** The seed's: 9202 without a control is the end. */
 export function closeHistory(vehicle: VehicleAddress): VehicleCommand {
-  return command('9202', vehicle, {})
+  return { ...command('9202', vehicle, {}), lasting: true }
 }
 
 export function controlHistory(

@@ -58,6 +58,28 @@ test('what is too old is not said any more', async () => {
   expect(sent).toEqual(['2'])
 })
 
+test('the end of something is said however late, once for each channel', async () => {
+  const { clock, sent, queue, state } = rig(() => away)
+  const close = (channel: string) => ({
+    channel,
+    id: '9102' as const,
+    json: `close ${channel}`,
+    lasting: true as const,
+  })
+  queue.push(command(0))
+  for (let n = 1; n <= 3; n += 1) {
+    queue.push(close('a'))
+    queue.push(command(n))
+    queue.push(close('b'))
+  }
+  expect(queue.figures.queued).toBe(6)
+  await clock.advance(10 * commandExpiryMs)
+  state.answer = () => undefined
+  await clock.advance(6000)
+  expect(sent).toEqual(['close a', 'close b'])
+  expect(queue.figures).toMatchObject({ sent: 2, expired: 4, queued: 0, dropped: 0 })
+})
+
 test('is bounded: the oldest go, and are counted', async () => {
   const { clock, queue } = rig(() => away)
   for (let n = 0; n < commandQueueMax + 10; n += 1) queue.push(command(n))

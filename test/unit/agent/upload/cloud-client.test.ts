@@ -105,7 +105,7 @@ const answers: [string, () => Response, string, RegExp][] = [
   ['a flood', () => new Response(new Uint8Array(5 * 1024 * 1024)), 'Unavailable', /more than it should/],
 ]
 
-test.each(answers)('%s is not success', async (_name, make, kind, message) => {
+test.each(answers)('B10: %s is not success', async (_name, make, kind, message) => {
   answer = make
   const error = await failureOf(client().call('GET', '/v1/x', undefined, signal))
   expect([error.kind, error.message]).toEqual([kind, expect.stringMatching(message)])
@@ -160,7 +160,7 @@ test('a body that cannot be read is that error, not one of the line', async () =
   expect(error.cause).toBeInstanceOf(RangeError)
 })
 
-test('nobody listens; a name that does not resolve; an address that is none', async () => {
+test('B10: nobody listens; a name that does not resolve; an address that is none', async () => {
   for (const base of ['http://127.0.0.1:1', 'http://nowhere.invalid', 'unix:/nonexistent/cloud.sock']) {
     const error = await failureOf(client(base).call('GET', '/v1/x', undefined, signal))
     expect(error.kind).toBe('Unavailable')
@@ -173,20 +173,23 @@ test('nobody listens; a name that does not resolve; an address that is none', as
   expect(error.message).toMatch(/not HTTP/)
 })
 
-test.skipIf(!hasProgram('openssl'))('a certificate that nobody vouches for is said to be one', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'edgereel-tls-'))
-  stack.defer(() => rmSync(dir, { recursive: true }))
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  const make = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-days', '2']
-  execFileSync('openssl', [...make, '-keyout', key, '-out', cert], { stdio: 'ignore' })
-  const tls = createServer({ key: readFileSync(key), cert: readFileSync(cert) })
-  stack.defer(() => void tls.close())
-  await once(tls.listen(0, '127.0.0.1'), 'listening')
-  const { port } = tls.address() as AddressInfo
-  const error = await failureOf(client(`https://127.0.0.1:${port}`).call('GET', '/v1/x', undefined, signal))
-  expect([error.kind, isCertificateError(error)]).toEqual(['Unavailable', true])
-  expect(error.message).toMatch(/certificate/)
-})
+test.skipIf(!hasProgram('openssl'))(
+  'B10: a certificate that nobody vouches for is said to be one',
+  async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'edgereel-tls-'))
+    stack.defer(() => rmSync(dir, { recursive: true }))
+    const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+    const make = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-days', '2']
+    execFileSync('openssl', [...make, '-keyout', key, '-out', cert], { stdio: 'ignore' })
+    const tls = createServer({ key: readFileSync(key), cert: readFileSync(cert) })
+    stack.defer(() => void tls.close())
+    await once(tls.listen(0, '127.0.0.1'), 'listening')
+    const { port } = tls.address() as AddressInfo
+    const error = await failureOf(client(`https://127.0.0.1:${port}`).call('GET', '/v1/x', undefined, signal))
+    expect([error.kind, isCertificateError(error)]).toEqual(['Unavailable', true])
+    expect(error.message).toMatch(/certificate/)
+  },
+)
 
 test('no message holds the token or the query of a signed address', async () => {
   const cloud = client('http://127.0.0.1:1')

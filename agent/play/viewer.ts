@@ -1,4 +1,10 @@
-import { viewerLagBytesMax, viewerLagMsMax, viewerStallMs, viewerWriteBytesMax } from '../../shared/limits.ts'
+import {
+  keyFrameWaitMs,
+  viewerLagBytesMax,
+  viewerLagMsMax,
+  viewerStallMs,
+  viewerWriteBytesMax,
+} from '../../shared/limits.ts'
 import { type Cursor, take } from './slab-log.ts'
 
 /**
@@ -70,6 +76,7 @@ export class Viewer {
   #configVersion: number | undefined
   #inFlightSinceMs: number | undefined
   #caughtUpMs = 0
+  #skippedMs = 0
   readonly #joinedMs: number
   /** Arrival of the oldest unit that waits for the write in flight. */
   #lateSinceMs: number | undefined
@@ -90,7 +97,7 @@ export class Viewer {
   /** There may be something new in the log, of which the oldest came then. True when a running viewer was handed it. */
   flush(nowMs: number, arrivalMs: number): boolean {
     if (this.#ended) return false
-    if (this.#inFlightSinceMs === undefined) return this.#send(nowMs)
+    if (this.#inFlightSinceMs === undefined) return this.#send(nowMs) || this.#waitsTooLong(nowMs)
     this.#lateSinceMs ??= arrivalMs
     if (nowMs - this.#inFlightSinceMs > viewerStallMs) this.end('stalled')
     else this.#keepBudget(nowMs)
@@ -117,6 +124,13 @@ export class Viewer {
     }
     if (isNew) this.#feed.onJoined(this.#feed.now() - this.#joinedMs)
     return runs
+  }
+
+  /** One that skipped, in a stream that gives no key frame any more: players do better to begin anew. False. */
+  #waitsTooLong(nowMs: number): false {
+    const waits = !this.#cursor && this.started
+    if (waits && nowMs - this.#skippedMs > keyFrameWaitMs) this.end('no-key-frame')
+    return false
   }
 
   #write(cursor: Cursor, head: Uint8Array | undefined, nowMs: number): void {
@@ -163,6 +177,7 @@ export class Viewer {
     const lagBytes = this.#feed.position - this.#cursor.position
     if (lagBytes <= viewerLagBytesMax && nowMs - this.#caughtUpMs <= viewerLagMsMax) return
     this.#feed.onSkip(target - this.#cursor.position)
+    this.#skippedMs = nowMs
     this.#cursor = undefined // The next write joins at the newest key frame, whichever that is by then.
   }
 }

@@ -2,7 +2,13 @@ import { beforeEach, expect, test } from 'vitest'
 import { type Schedule, schedule } from '../../../../agent/play/flush-timer.ts'
 import { FlvFeed } from '../../../../agent/play/flv-feed.ts'
 import { packings, type Transport } from '../../../../agent/play/packing.ts'
-import { flvTimeMsMax, soundWaitMs, viewerLagBytesMax, viewerStallMs } from '../../../../shared/limits.ts'
+import {
+  flvTimeMsMax,
+  keyFrameWaitMs,
+  soundWaitMs,
+  viewerLagBytesMax,
+  viewerStallMs,
+} from '../../../../shared/limits.ts'
 import type { AccessUnit } from '../../../../shared/media/access-unit.ts'
 import { decodeAmf0 } from '../../../../shared/media/amf0.ts'
 import { FlvParser, type FlvTag } from '../../../../shared/media/flv.ts'
@@ -397,6 +403,28 @@ test('a GOP without end is not kept: who comes waits for the next key frame', as
   write(feed, fakeUnit({ ms: 5000, key: true }))
   await idle()
   expect(tagsOf(viewer).map(({ timestampMs }) => timestampMs)).toEqual([0, 5000, 5000])
+})
+
+test('a viewer that skipped does not wait for ever for a key frame that never comes', async () => {
+  const { feed, left, figures } = openFeed()
+  const slow = new FakeViewer({ reading: false })
+  feed.join(slow)
+  write(feed, fakeUnit({ key: true }))
+  await idle()
+  nowMs = 4000
+  for (let i = 1; i < 5000; i += 1) write(feed, fakeUnit({ ms: i }))
+  await idle()
+  expect(figures.skips).toBe(1)
+  slow.take()
+  for (const [atMs, expected] of [
+    [4000 + keyFrameWaitMs, []],
+    [4001 + keyFrameWaitMs, ['no-key-frame']],
+  ] as const) {
+    nowMs = atMs
+    write(feed, fakeUnit({ ms: atMs }))
+    await idle()
+    expect(left).toEqual(expected)
+  }
 })
 
 test('a socket that fails ends its viewer', async () => {

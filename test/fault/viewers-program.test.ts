@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -14,6 +15,9 @@ import { syntheticPicture, syntheticVideo } from '../support/synthetic.ts'
 // RELIABILITY.md E1, E5, E6 at the whole program: who does not read, a burst, and a process that stands still.
 
 const frameMs = 40
+const gop = 25
+/** Two cores that ten others want do not take in 150 MB within the seconds that a viewer is granted. */
+const isStarved = () => (loadavg()[0] ?? 0) > 4 * availableParallelism()
 const pictureBytes = 60_000 // 12 Mb/s: what the kernel holds for a viewer is full within three seconds.
 
 /** Sends pictures that say who they are, in real time or faster. */
@@ -32,7 +36,7 @@ class Sender {
     for (let n = 0; n < pictures; n += 1) {
       const dueMs = startedMs + (n * frameMs) / speed
       if (dueMs > performance.now()) await sleep(dueMs - performance.now())
-      const options = { frameMs, gop: 25, startMs: 0, bytes: pictureBytes }
+      const options = { frameMs, gop, startMs: 0, bytes: pictureBytes }
       this.#send('video', this.sent * frameMs, flvPicture(syntheticPicture(this.sent, options)))
       this.sent += 1
     }
@@ -137,6 +141,7 @@ test.skipIf(process.platform !== 'linux')(
     // RELIABILITY.md E1 grants 4 MB each; the bytes are shared, so it is less.
     expect(most - before).toBeLessThan(20 * (viewerLagBytesMax + viewerWriteBytesMax) + 40e6)
 
+    const skipsBefore = (await live())?.skips ?? 0
     await sender.film(125, 10) // E5: five seconds at ten times the rate.
     const agent = await agentPid(program)
     process.kill(agent, 'SIGSTOP') // E6: nothing runs for two seconds.
@@ -151,10 +156,13 @@ test.skipIf(process.platform !== 'linux')(
     const figures = await live()
     expect(figures?.ended).toMatchObject({ stalled: 20, gone: 0, 'time-limit': 0 })
     expect(figures?.viewers).toEqual({ http: 7, ws: 7, rtmp: 6, grpc: 0 })
-    for (const { stamps } of readers) {
-      const steps = stamps.slice(1).map((ms, i) => ms - (stamps[i] ?? 0))
-      expect(new Set(steps)).toEqual(new Set([frameMs]))
-    }
+    const holes = readers.flatMap(({ stamps }) =>
+      stamps.filter((ms, i) => i > 0 && ms - (stamps[i - 1] ?? 0) !== frameMs),
+    )
+    if (!isStarved()) expect(holes).toEqual([])
+    // Readers without CPU are slow viewers: they lose whole GOPs, and each time is counted.
+    expect(holes.filter((ms) => ms % (gop * frameMs) !== 0)).toEqual([])
+    expect((figures?.skips ?? 0) - skipsBefore).toBe(holes.length)
 
     await program.post(`/agent/v1/recordings/${id}/stop`)
     const detail = await program.ready(id, 180_000)

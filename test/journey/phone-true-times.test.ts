@@ -66,7 +66,6 @@ describe.skipIf(!ready)('times of phones are true, from the sender to the MP4', 
       `${file} with stamps since %s`,
       async (_clock, stream) => {
         await sent.get(stream)
-        const endedAt = Date.now()
         const { detail, shownMs, csv, complaints } = await takeOf(program, stream)
         const footage = await loadFootage(`${data}/${file}`)
         const trueMs = footage.pictures.map(({ ptsMs }) => ptsMs).sort((a, b) => a - b)
@@ -80,7 +79,9 @@ describe.skipIf(!ready)('times of phones are true, from the sender to the MP4', 
         expect(Math.max(...wrong)).toBeLessThanOrEqual(1)
         expect(csv.map(({ fromStartMs }) => fromStartMs)).toEqual(shownMs.map(Math.round))
         expect(csv[0]?.wallMs).toBe(detail.from)
-        expect(Math.abs(detail.from - endedAt)).toBeLessThan(120_000) // Of today, not of 1970.
+        const age = Date.now() - detail.from // Of today, not of 1970.
+        expect(age).toBeGreaterThan(0)
+        expect(age).toBeLessThan(3_600_000)
         expect(taken?.clock?.source).toBe('device')
 
         const sourceComplaints = await decodingComplaints(`${data}/${file}`)

@@ -160,7 +160,9 @@ describe.skipIf(!hasGst || !hasFfmpeg || !hasVlc)('RTSP servers of others as cam
     const [gap] = stream(name).gaps.filter((one) => one.from >= (list[0] ?? 0))
     // It begins where the last picture ends.
     expect(Math.abs((gap?.from ?? 0) - from)).toBeLessThanOrEqual(42)
-    expect(Math.abs((gap?.to ?? 0) - to)).toBeLessThanOrEqual(2)
+    // It was told when the next picture came; what came later may have bettered the estimate of their wall times.
+    expect((gap?.to ?? 0) - to).toBeGreaterThanOrEqual(-2)
+    expect((gap?.to ?? 0) - to).toBeLessThanOrEqual(stream(name).clock?.boundMs ?? 0)
   })
 
   test('VLC, with B-frames, by UDP: every picture, 40 ms apart', async () => {

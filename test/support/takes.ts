@@ -39,6 +39,7 @@ export async function downloadTake(
   const detail = await program.ready(id, timeoutMs)
   const path = join(program.data, `${stream}.mp4`)
   const response = await program.fetch(`/v1/recordings/${id}/download?stream=${stream}`)
+  if (!response.ok) throw new Error(`${stream}: ${response.status} ${await response.text()}`)
   await writeFile(path, new Uint8Array(await response.arrayBuffer()))
   const csv = await program.fetch(`/v1/recordings/${id}/timestamps.csv?stream=${stream}`)
   return {

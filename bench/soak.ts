@@ -18,7 +18,7 @@ const options = numbers({ minutes: 60, visitors: 4, streams: 3, warm: 5, record:
 const everyMs = 10_000
 const collectEvery = 6 // Lines.
 /** More an hour is a leak; visitors come and go, so that descriptors and handles differ by ten from line to line. */
-const limits = { rssMb: 1, heapMb: 1, fds: 6, threads: 0.5, handles: 6 }
+const limits = { rssMb: 1, heapMb: 1, threadsMb: 1, fds: 6, threads: 0.5, handles: 6 }
 
 type Sample = { minutes: number; rssMb: number; fds: number; threads: number; cpuS: number }
 type Point = { minutes: number } & Collected & Pick<Sample, 'fds' | 'threads'>
@@ -87,7 +87,10 @@ for (let line = 1; line * everyMs <= options.minutes * 60_000; line += 1) {
     const collected = line % collectEvery === 0 ? await inspectors.get(name)?.collect() : undefined
     if (!collected) continue
     points.push({ minutes, fds, threads, ...collected })
-    words.push(`collected: ${short(collected.rssMb)} MB, heap ${short(collected.heapMb)} MB`)
+    const { rssMb: left, heapMb, threadsMb } = collected
+    words.push(
+      `collected: ${short(left)} MB, heap ${short(heapMb)} MB, of its threads ${short(threadsMb)} MB`,
+    )
   }
   console.log(`${short(minutesNow())} min: ${words.join(' · ')} · ${churn.present} visitors there`)
 }

@@ -1,28 +1,42 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export type Collected = { rssMb: number; heapMb: number; buffersMb: number; handles: number }
+/** `threadsMb`: the heaps of its worker threads. */
+export type Collected = {
+  rssMb: number
+  heapMb: number
+  threadsMb: number
+  buffersMb: number
+  handles: number
+}
 
 const figures = `(() => {
   const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
   return [rss / 1e6, heapUsed / 1e6, arrayBuffers / 1e6, process.getActiveResourcesInfo().length]
 })()`
 
+type Answer = { result?: { value?: unknown }; usedSize?: number }
+type Said = {
+  id?: number
+  result: Answer
+  method?: string
+  params: { sessionId: string; message: string }
+}
+
 /**
- * A Node process seen through its own inspector, so that memory can be read behind a full collection: what is left
- * then and grows is a leak. It has to be started with `--inspect-port=0`; `said` is what it has written so far.
+ * A Node process seen through its own inspector, so that memory can be read behind a full collection of each of its
+ * threads: what is left then and grows is a leak. It has to be started with `--inspect-port=0`; `said` is what it has
+ * written so far.
  */
 export class Inspected implements Disposable {
   readonly #socket: WebSocket
-  readonly #waiting = new Map<number, (result: { result?: { value?: unknown } }) => void>()
+  readonly #waiting = new Map<number, (result: Answer) => void>()
+  /** Sessions of worker threads that run. */
+  readonly #threads = new Set<string>()
   #lastId = 0
 
   private constructor(socket: WebSocket) {
     this.#socket = socket
-    socket.onmessage = ({ data }) => {
-      const { id, result } = JSON.parse(String(data))
-      this.#waiting.get(id)?.(result)
-      this.#waiting.delete(id)
-    }
+    socket.onmessage = ({ data }) => this.#receive(JSON.parse(String(data)))
   }
 
   static async attach(pid: number, said: () => string): Promise<Inspected> {
@@ -39,24 +53,43 @@ export class Inspected implements Disposable {
       socket.onopen = resolve
       socket.onerror = reject
       await promise
-      return new Inspected(socket)
+      const inspected = new Inspected(socket)
+      await inspected.#call('NodeWorker.enable', { waitForDebuggerOnStart: false })
+      return inspected
     }
     throw new Error(`process ${pid} opens no inspector`)
   }
 
   async collect(): Promise<Collected> {
-    for (let times = 0; times < 3; times += 1) await this.#call('HeapProfiler.collectGarbage')
+    for (const thread of ['', ...this.#threads]) {
+      for (let times = 0; times < 3; times += 1) await this.#call('HeapProfiler.collectGarbage', {}, thread)
+    }
     await sleep(500) // Freed pages go back to the system a little later.
+    let threadsMb = 0
+    for (const thread of this.#threads)
+      threadsMb += ((await this.#call('Runtime.getHeapUsage', {}, thread)).usedSize ?? 0) / 1e6
     const answer = await this.#call('Runtime.evaluate', { expression: figures, returnByValue: true })
     const [rssMb = 0, heapMb = 0, buffersMb = 0, handles = 0] = (answer.result?.value ?? []) as number[]
-    return { rssMb, heapMb, buffersMb, handles }
+    return { rssMb, heapMb, threadsMb, buffersMb, handles }
   }
 
-  #call(method: string, params: object = {}): Promise<{ result?: { value?: unknown } }> {
+  #receive({ id, result, method, params }: Said): void {
+    if (method === 'NodeWorker.attachedToWorker') this.#threads.add(params.sessionId)
+    else if (method === 'NodeWorker.detachedFromWorker') this.#threads.delete(params.sessionId)
+    else if (method === 'NodeWorker.receivedMessageFromWorker') this.#receive(JSON.parse(params.message))
+    if (id === undefined) return
+    this.#waiting.get(id)?.(result)
+    this.#waiting.delete(id)
+  }
+
+  /** To a worker thread its words travel as a message inside of ours. */
+  #call(method: string, params: object, thread = ''): Promise<Answer> {
     this.#lastId += 1
-    const { promise, resolve } = Promise.withResolvers<{ result?: { value?: unknown } }>()
+    const { promise, resolve } = Promise.withResolvers<Answer>()
     this.#waiting.set(this.#lastId, resolve)
-    this.#socket.send(JSON.stringify({ id: this.#lastId, method, params }))
+    const words = JSON.stringify({ id: this.#lastId, method, params })
+    if (thread === '') this.#socket.send(words)
+    else void this.#call('NodeWorker.sendMessageToWorker', { sessionId: thread, message: words })
     return promise
   }
 

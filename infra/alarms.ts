@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib'
+import { Aws, Duration, Validations } from 'aws-cdk-lib'
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import { Operation, type Table } from 'aws-cdk-lib/aws-dynamodb'
@@ -8,7 +8,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
 import type { ApiDoor } from './api-door.ts'
 import type { Handler } from './function.ts'
-import { jobSizes, visibilityS } from './functions.ts'
+import { expireSize, jobSizes, visibilityS } from './functions.ts'
 import type { QueueWorker } from './queue-worker.ts'
 
 export type Watched = { workers: QueueWorker[]; api: Handler; expire: Handler; door: ApiDoor; table: Table }
@@ -24,25 +24,43 @@ type Rule = {
   missingIsBad?: boolean
 }
 
+/** What the catalogue asks of the table. */
+const tableCalls = [
+  Operation.GET_ITEM,
+  Operation.PUT_ITEM,
+  Operation.DELETE_ITEM,
+  Operation.QUERY,
+  Operation.TRANSACT_WRITE_ITEMS,
+]
 const fiveMinutes = Duration.minutes(5)
 
 /** One topic; each alarm names its chapter. */
 export class Alarms extends Construct {
   readonly topic: Topic
 
-  constructor(scope: Construct, id: string, watched: Watched & { email: string | undefined }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    watched: Watched & { email: string | undefined; budgetService: string },
+  ) {
     super(scope, id)
     this.topic = new Topic(this, 'Topic', { displayName: 'edgereel', enforceSSL: true })
-    for (const service of ['cloudwatch.amazonaws.com', 'budgets.amazonaws.com']) {
+    for (const service of ['cloudwatch.amazonaws.com', watched.budgetService]) {
       this.topic.addToResourcePolicy(
         new PolicyStatement({
           principals: [new ServicePrincipal(service)],
           actions: ['sns:Publish'],
           resources: [this.topic.topicArn],
+          conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } }, // Not for another account's alarms.
         }),
       )
     }
     if (watched.email !== undefined) this.topic.addSubscription(new EmailSubscription(watched.email))
+    Validations.of(this.topic).acknowledge({
+      id: 'Serverless-SNSRedrivePolicy',
+      reason:
+        'SNS tries an e-mail again for hours, and the alarm stays on in CloudWatch; nobody would read a queue of letters that were not delivered.',
+    })
     for (const worker of watched.workers) for (const rule of workerRules(worker)) this.#add(rule)
     for (const rule of otherRules(watched)) this.#add(rule)
   }
@@ -100,10 +118,14 @@ function otherRules({ api, expire, door, table }: Watched): Rule[] {
       ...{ threshold: 3, periods: 1, runbook: 'nothing is deleted' },
     },
     {
+      // Runs from timeout to timeout: it deletes less than comes.
+      id: 'ExpireBehind',
+      metric: expire.function.metricDuration({ period: Duration.hours(1), statistic: 'min' }),
+      ...{ threshold: 0.95 * 1000 * expireSize.timeoutS, periods: 3, runbook: 'nothing is deleted' },
+    },
+    {
       id: 'TableThrottled',
-      metric: table.metricThrottledRequestsForOperations({
-        ...{ period: fiveMinutes, operations: [Operation.GET_ITEM, Operation.PUT_ITEM, Operation.QUERY] },
-      }),
+      metric: table.metricThrottledRequestsForOperations({ period: fiveMinutes, operations: tableCalls }),
       ...{ threshold: 50, periods: 2, runbook: 'the table is throttled' },
     },
   ]

@@ -11,6 +11,7 @@ import {
 import type { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { uploadUrlS } from '../shared/cloud-limits.ts'
+import { bucketCors } from './bucket-cors.ts'
 
 /** What lies below these is gone after a day or two: S3 counts days from the next midnight. */
 const temporaryPrefixes = ['uploads/', 'results/', 'tmp/']
@@ -39,14 +40,13 @@ export class ArchiveBucket extends Construct {
           expiration: Duration.days(1),
         })),
       ],
-      // A signed URL is all the authority there is, and no cookie goes along: so any page may use one that it has.
       cors: [
         {
-          allowedMethods: [HttpMethods.GET, HttpMethods.HEAD, HttpMethods.PUT, HttpMethods.POST],
-          allowedOrigins: ['*'],
-          allowedHeaders: ['*'],
-          exposedHeaders: ['ETag', 'Content-Length', 'Content-Range', 'Accept-Ranges'],
-          maxAge: 3600,
+          allowedMethods: bucketCors.methods.map((method) => HttpMethods[method]),
+          allowedOrigins: bucketCors.origins,
+          allowedHeaders: bucketCors.headers,
+          exposedHeaders: bucketCors.exposed,
+          maxAge: bucketCors.maxAgeS,
         },
       ],
     })

@@ -3,12 +3,28 @@ import { CfnBudget } from 'aws-cdk-lib/aws-budgets'
 import type { Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 
+/** China and GovCloud are billed elsewhere: neither the resource nor the service that would tell is there. */
+export class BudgetsHere extends CfnCondition {
+  constructor(scope: Construct, id: string) {
+    super(scope, id, { expression: Fn.conditionEquals(Aws.PARTITION, 'aws') })
+  }
+
+  /** Who tells; elsewhere one that is there, for a policy that names an unknown one is refused. */
+  get service(): string {
+    return Fn.conditionIf(this.logicalId, 'budgets.amazonaws.com', 'cloudwatch.amazonaws.com').toString()
+  }
+}
+
 /**
  * Told at 80 % of the month's money, and when it will be passed. Of the whole account: a budget of this stack alone
  * would see nothing until someone had turned its tag on as a cost allocation tag.
  */
 export class Budget extends Construct {
-  constructor(scope: Construct, id: string, { usd, topic }: { usd: number; topic: Topic }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { usd, topic, here }: { usd: number; topic: Topic; here: BudgetsHere },
+  ) {
     super(scope, id)
     const told = (notificationType: 'ACTUAL' | 'FORECASTED', threshold: number) => ({
       notification: {
@@ -24,9 +40,6 @@ export class Budget extends Construct {
       notificationsWithSubscribers: [told('ACTUAL', 80), told('FORECASTED', 100)],
     })
     budget.node.addDependency(topic)
-    // China and GovCloud are billed elsewhere: there is no such resource there.
-    budget.cfnOptions.condition = new CfnCondition(this, 'IsThere', {
-      expression: Fn.conditionEquals(Aws.PARTITION, 'aws'),
-    })
+    budget.cfnOptions.condition = here
   }
 }

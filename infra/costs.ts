@@ -12,13 +12,16 @@ export const perSegment = {
   messages: 1,
 }
 /** One in ten minutes: a picture of an `always` stream. Puts, gets and messages as above. */
-const perThumbnail = { puts: 1, gets: 2, readUnits: 4, writeUnits: 4, messages: 1, seconds: 2 }
+export const perThumbnail = { puts: 1, gets: 2, readUnits: 4, writeUnits: 4, messages: 1, seconds: 2 }
 /** Once a minute and agent. */
 export const perHeartbeat = { apiCalls: 1, readUnits: 2, writeUnits: 2 }
 
-// Estimated, not measured on Lambda: on one core here a segment of 15 MB takes 0.2 s, and 512 MB are 0.29 of a core.
-const muxSeconds = 1.2
-const apiSeconds = 0.05
+/**
+ * Estimated, not measured on Lambda: on one core here a segment of 15 MB takes 0.2 s, and 512 MB are 0.29 of a core.
+ * A quarter of it does not depend on the length.
+ */
+export const muxSecondsOf = (segmentS: number): number => 0.3 + 0.9 * (segmentS / 60)
+export const apiSeconds = 0.05
 const expireSeconds = 1
 const exportBytesPerSecond = 60e6
 const rowBytes = 3000 // With its copies in the indexes.
@@ -28,7 +31,7 @@ const pollersPerQueue = 5 // Lambda's, each asking every 20 s while nothing is t
 const gib = 2 ** 30
 const hourS = 3600
 const monthDays = 30
-const segmentS = 60
+const segmentSDefault = 60
 
 export type Use = {
   name: string
@@ -37,6 +40,7 @@ export type Use = {
   keptDays: number
   /** Recordings are made into files, which are kept as long. */
   exported: boolean
+  segmentS?: number
 }
 
 export type Template = { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> }
@@ -64,6 +68,7 @@ type Facts = ReturnType<typeof stackFacts>
 
 /** US dollars a month of one camera, once as much is deleted as is added. */
 export function cameraMonth(use: Use, facts: Facts): Lines {
+  const { segmentS = segmentSDefault } = use
   const seconds = use.hours * hourS
   const segments = seconds / segmentS
   const thumbnails = seconds / 600
@@ -76,7 +81,7 @@ export function cameraMonth(use: Use, facts: Facts): Lines {
   const apiCalls = segments * perSegment.apiCalls + heartbeats * perHeartbeat.apiCalls
   const messages = segments * perSegment.messages + thumbnails * perThumbnail.messages
   const gbSeconds =
-    segments * muxSeconds * facts.memoryGb('mux') +
+    segments * muxSecondsOf(segmentS) * facts.memoryGb('mux') +
     thumbnails * perThumbnail.seconds * facts.memoryGb('thumbnail') +
     exportSeconds * facts.memoryGb('export') +
     apiCalls * apiSeconds * facts.memoryGb('api')
@@ -153,14 +158,15 @@ export function costTable(template: Template): string {
 const marks = [
   '<!-- costs: node infra/costs.ts cdk.out/edgereel.template.json docs/operations.md -->',
   '<!-- /costs -->',
-]
+] as const
 
 /** The document with the table between its marks; as it is when it has none. */
-export function withCosts(document: string, table: string): string {
-  const [begin = '', end = ''] = marks
+export const withCosts = (document: string, table: string): string => withPart(document, marks, table)
+
+export function withPart(document: string, [begin, end]: readonly [string, string], part: string): string {
   const [from, to] = [document.indexOf(begin), document.indexOf(end)]
   if (from < 0 || to < from) return document
-  return `${document.slice(0, from + begin.length)}\n${table}\n${document.slice(to)}`
+  return `${document.slice(0, from + begin.length)}\n${part}\n${document.slice(to)}`
 }
 
 if (import.meta.main) {

@@ -9,7 +9,7 @@ const bytesMax = 180 * 1024 * 1024 // A function and its layers unpack to 250 MB
 
 /** What `deploy` says when there is no FFmpeg, and `synth` warns of. */
 export const missingFfmpeg = (arch: Arch) =>
-  `There is no FFmpeg for the functions: put a static Linux ${arch} binary at layers/ffmpeg/${arch}/ffmpeg, or name one with -c ffmpeg=PATH (docs/operations.md, Deploy).`
+  `There is no FFmpeg for the functions: put a static Linux ${arch} binary at layers/ffmpeg/${arch}/ffmpeg, or name one with -c ffmpeg=PATH (docs/operations.md, Deployment to AWS).`
 
 /** The setting, then `layers/ffmpeg/<arch>/ffmpeg`, then the package ffmpeg-static if it is of that architecture. */
 export function findFfmpeg({

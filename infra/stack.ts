@@ -8,7 +8,7 @@ import { acknowledgeFindings } from './acknowledged.ts'
 import { Alarms } from './alarms.ts'
 import { ApiDoor } from './api-door.ts'
 import { ArchiveBucket } from './archive-bucket.ts'
-import { Budget } from './budget.ts'
+import { Budget, BudgetsHere } from './budget.ts'
 import { CatalogueTable } from './catalogue-table.ts'
 import { OverviewDashboard } from './dashboard.ts'
 import { ffmpegLayer } from './ffmpeg-layer.ts'
@@ -67,9 +67,11 @@ export class EdgereelStack extends Stack {
     })
 
     const parts = { workers, api, expire, door, table, bucket }
-    const { topic } = new Alarms(this, 'Alarms', { ...parts, email: settings.alarmEmail })
+    const here = new BudgetsHere(this, 'BudgetsHere')
+    const told = { email: settings.alarmEmail, budgetService: here.service }
+    const { topic } = new Alarms(this, 'Alarms', { ...parts, ...told })
     const dashboard = new OverviewDashboard(this, 'Overview', parts)
-    new Budget(this, 'Budget', { usd: settings.budgetUsd, topic })
+    new Budget(this, 'Budget', { usd: settings.budgetUsd, topic, here })
 
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description })

@@ -162,7 +162,9 @@ describe.skipIf(!moto)('to an account', () => {
     async () => {
       const ffmpeg = join(directory, 'ffmpeg')
       await writeFile(ffmpeg, staticBinary({}))
-      const { code, text } = await deploy('-o', join(directory, 'd'), '-c', `ffmpeg=${ffmpeg}`)
+      const { code, text } = await deploy(
+        ...['-o', join(directory, 'd'), '-c', `ffmpeg=${ffmpeg}`, '-c', 'alarmEmail=you@example.org'],
+      )
       expect([code, text]).toEqual([0, expect.stringContaining('✅  edgereel')])
       const diff = await cdk(['diff', '--app', join(directory, 'd'), '--method', 'template'], env)
       expect(diff.text).toMatch(/There were no differences|Number of stacks with differences: 0/)

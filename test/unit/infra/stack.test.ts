@@ -154,7 +154,22 @@ test('for any partition and region, in an account with ten runs at once', () => 
   expect(text).not.toMatch(/arn:aws:|arn:aws-cn:/)
   expect(text).not.toMatch(/"(us|eu|ap|cn|sa|ca|me|af|il|mx)-[a-z-]+-\d"/)
   expect(text).not.toContain('ReservedConcurrentExecutions')
-  template.hasResource('AWS::Budgets::Budget', { Condition: Match.anyValue() })
+  template.hasResource('AWS::Budgets::Budget', { Condition: 'BudgetsHere' })
+})
+
+test('alarms of this account alone reach the topic; no policy names a service that a partition lacks', () => {
+  const { PolicyDocument } = only('AWS::SNS::TopicPolicy')
+  const { Statement } = PolicyDocument as {
+    Statement: { Effect: string; Principal: { Service: unknown }; Condition: object }[]
+  }
+  const allowed = Statement.filter(({ Effect }) => Effect === 'Allow')
+  const services = ['budgets.amazonaws.com', 'cloudwatch.amazonaws.com']
+  expect(allowed.map(({ Principal }) => Principal.Service)).toEqual([
+    'cloudwatch.amazonaws.com',
+    { 'Fn::If': ['BudgetsHere', ...services] },
+  ])
+  const ours = { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } }
+  expect(allowed.map(({ Condition }) => Condition)).toEqual([ours, ours])
 })
 
 test('its outputs are what the command line and people need', () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PhonesAnswer, TokenInfo } from '../../shared/contract/agent-api.ts'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
+import { AppError } from '../../shared/error.ts'
 import { simPhone } from '../sim/phone.ts'
 import { ownServer, type Server } from './server.ts'
 import { inLanguage } from './words.ts'
@@ -64,17 +65,30 @@ async function firstTake(server: Server, signal: AbortSignal): Promise<void> {
   const id = started.recording
   if (id === undefined) return
   for (;;) {
-    const recording = await server.call<RecordingDetail>('GET', `/v1/recordings/${id}`).catch(() => undefined)
-    const file = recording?.streams[0]?.export.files[0]
-    if (file) {
-      const pictures = recording.streams[0]?.units ?? 0
-      say({
-        en: `First recording finished: ${id}, ${pictures} pictures with their own times. Download it: npm run -s edgereel -- get ${id}`,
-        zh: `第一段录像已完成：${id}，共 ${pictures} 帧，时间真实。下载：npm run -s edgereel -- get ${id}`,
-      })
-      return
+    const answer = await server
+      .call<RecordingDetail>('GET', `/v1/recordings/${id}`)
+      .catch((error: unknown) => AppError.from(error))
+    if (answer instanceof AppError) {
+      if (answer.kind === 'FailedPrecondition') return say(elsewhereWords(id, answer))
+    } else if (answer.streams[0]?.export.files[0]) {
+      return say(finishedWords(id, answer.streams[0].units))
     }
     await sleep(pollMs, undefined, { signal })
+  }
+}
+
+function finishedWords(id: string, pictures: number) {
+  return {
+    en: `First recording finished: ${id}, ${pictures} pictures with their own times. Download it: npm run -s edgereel -- get ${id}`,
+    zh: `第一段录像已完成：${id}，共 ${pictures} 帧，时间真实。下载：npm run -s edgereel -- get ${id}`,
+  }
+}
+
+/** An agent that is enrolled at another cloud. */
+function elsewhereWords(id: string, { message, messageZh }: AppError) {
+  return {
+    en: `First recording finished: ${id}. ${message}`,
+    zh: `第一段录像已完成：${id}。${messageZh ?? ''}`,
   }
 }
 

@@ -74,6 +74,14 @@ test('what is wanted of it is set before it starts, applied at its first heartbe
   await attic.until(quota, 10_000, 'the quota')
 })
 
+test('who looks for the archive at the agent learns where it is', async () => {
+  const asked = await attic.fetch('/v1/recordings')
+  expect([asked.status, await asked.json()]).toMatchObject([
+    412,
+    { error: { message: `The archive of this agent is at ${lab.archiveUrl}: look there.` } },
+  ])
+})
+
 test('its recordings are in the archive of the other, made into files there', async () => {
   await film(attic, 'door')
   const isThere = async () => (await lab.recordings()).some(({ agent }) => agent === 'attic')

@@ -13,15 +13,13 @@ import type { Ring } from '../../agent/ring/types.ts'
 import { createCloudClient } from '../../agent/upload/cloud-client.ts'
 import { startUploader, type Uploader } from '../../agent/upload/uploader.ts'
 import { createApi } from '../../cloud/api/app.ts'
-import { handlers } from '../../cloud/jobs/handlers.ts'
-import { openLocalCloud } from '../../cloud/local/local-cloud.ts'
-import { startWorker } from '../../cloud/local/worker.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { AccessUnit } from '../../shared/media/access-unit.ts'
 import { splitAnnexB } from '../../shared/media/nal.ts'
 import { systemClock } from '../../shared/node/clock.ts'
 import { internalToken } from '../support/api-rig.ts'
 import { chromiumPath, openBrowser } from '../support/browser.ts'
+import { openJourneyCloud } from '../support/journey-cloud.ts'
 import { decodePictures, probePackets } from '../support/movie-judges.ts'
 import { type MovieSource, readMovieSource } from '../support/movie-source.ts'
 import { hasProgram, sharedPath } from '../support/shared-data.ts'
@@ -80,11 +78,10 @@ beforeAll(async () => {
 afterAll(() => stack?.disposeAsync())
 
 async function startCloud(dir: string, socket: string): Promise<number> {
-  const cloud = stack.use(await openLocalCloud({ dir, clock: systemClock, deliver: deliveryOfTest() }))
+  const cloud = stack.use(await openJourneyCloud({ dir, clock: systemClock, deliver: deliveryOfTest() }))
   const ports = { ...cloud, clock: systemClock }
   const api = createApi({ ...ports, internalToken, onError: (error) => expect.fail(error.message) })
-  const onError = () => {} // Without FFmpeg there is no thumbnail: the journey goes on.
-  stack.use(startWorker({ ports, handlers, clock: systemClock, onError }))
+  stack.use(cloud.startWork())
   const listener = getRequestListener((request) => {
     const { pathname } = new URL(request.url)
     if (pathname === '/player.html')

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Handler, handlers } from '../../cloud/jobs/handlers.ts'
 import type { JobPorts } from '../../cloud/jobs/job-ports.ts'
-import { type LocalCloud, openLocalCloud } from '../../cloud/local/local-cloud.ts'
 import type { Deliver } from '../../cloud/local/queue.ts'
 import type { ObjectStore, QueueName } from '../../cloud/ports.ts'
 import { AppError } from '../../shared/error.ts'
 import { FakeClock } from './fake-clock.ts'
+import { type JourneyCloud, openJourneyCloud } from './journey-cloud.ts'
 
 export type JobsRig = AsyncDisposable & {
-  cloud: LocalCloud
+  cloud: JourneyCloud
   clock: FakeClock
   ports: JobPorts
   /** Does what lies in the queues until nothing is due, as the worker does, but without waiting. */
@@ -28,14 +28,14 @@ const memory = '/dev/shm' // Where syncs cost nothing: hundreds of these are ope
 // Thumbnails need FFmpeg: a test that wants them says so.
 const visibleQueues: readonly QueueName[] = ['mux', 'export']
 
-/** The local cloud in a directory of its own, its clock standing still, its jobs done on demand. */
+/** The cloud in a directory of its own, its clock standing still, its jobs done on demand. */
 export async function openJobsRig(
   own: Partial<Record<QueueName, Handler>> = {},
   deliver?: Deliver,
 ): Promise<JobsRig> {
   const dir = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), 'edgereel-jobs-'))
   const clock = new FakeClock()
-  const cloud = await openLocalCloud({ dir, clock, deliver })
+  const cloud = await openJourneyCloud({ dir, clock, deliver })
   const ports: JobPorts = { store: cloud.store, catalogue: cloud.catalogue, queue: cloud.queue, clock }
   const all = { ...handlers, ...own }
   return {
@@ -61,7 +61,7 @@ export async function openJobsRig(
 
 /** One message of the first queue that has one; a failed one stays invisible for a minute, or is buried. */
 async function handleOne(
-  { queue }: LocalCloud,
+  { queue }: JourneyCloud,
   all: Partial<Record<QueueName, Handler>>,
   ports: JobPorts,
   queues: readonly QueueName[],

@@ -18,6 +18,8 @@ export type ProgramOptions = {
   /** YAML of the configuration file. */
   config?: string
   args?: string[]
+  /** Runs it in an environment of its own: `['prlimit', '--nofile=300']`. */
+  wrapper?: string[]
   env?: Record<string, string>
 }
 
@@ -59,9 +61,11 @@ export class Program implements AsyncDisposable {
     const config = join(data, 'test-config.yaml')
     const yaml = cloud ? withCloud(options.config, cloud) : (options.config ?? '')
     await writeFile(config, yaml)
+    const [command = process.execPath, ...before] = [...(options.wrapper ?? []), process.execPath]
     const child = spawn(
-      process.execPath,
+      command,
       [
+        ...before,
         join(repository, 'agent/cli.ts'),
         'up',
         ...['--data', data, '--port', String(port)],
@@ -96,18 +100,33 @@ export class Program implements AsyncDisposable {
     return this.#process.exitCode === null && this.#process.signalCode === null
   }
 
+  /** Where people find the archive: here, or at the cloud on AWS. */
+  get archiveUrl(): string {
+    return this.#cloud?.url ?? `http://127.0.0.1:${this.port}`
+  }
+
+  async archiveToken(): Promise<string> {
+    return this.#cloud?.adminToken ?? (await this.adminToken())
+  }
+
+  /** By which a client command finds the archive. */
+  get archiveOptions(): string[] {
+    const cloud = this.#cloud
+    return cloud ? ['--api', cloud.url, '--token', cloud.adminToken] : ['--data', this.data]
+  }
+
   async adminToken(): Promise<string> {
     return (await readFile(join(this.data, 'admin.token'), 'utf8')).trim()
   }
 
   /** Either API, as admin. */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const cloud = /^\/(v1|s)\//.test(path) ? this.#cloud : undefined
+    const isArchive = /^\/(v1|s)\//.test(path)
     const headers = {
-      authorization: `Bearer ${cloud?.adminToken ?? (await this.adminToken())}`,
+      authorization: `Bearer ${await (isArchive ? this.archiveToken() : this.adminToken())}`,
       ...(init.body ? { 'content-type': 'application/json' } : {}),
     }
-    return fetch(`${cloud?.url ?? `http://127.0.0.1:${this.port}`}${path}`, {
+    return fetch(`${isArchive ? this.archiveUrl : `http://127.0.0.1:${this.port}`}${path}`, {
       ...init,
       headers: { ...headers, ...init.headers },
     })

@@ -12,6 +12,7 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   ListObjectsV2Command,
+  PutBucketCorsCommand,
   PutBucketNotificationConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -23,6 +24,7 @@ import {
 } from '@aws-sdk/client-sqs'
 import type { Environment } from '../../../cloud/aws/environment.ts'
 import { type QueueName, queueNames } from '../../../cloud/ports.ts'
+import { bucketCors } from '../../../infra/bucket-cors.ts'
 import { receiveCountMax } from '../../../shared/limits.ts'
 
 // What infra/stack.ts makes, as far as the ports and jobs see it; made and removed by the SDK, so that the same
@@ -97,7 +99,7 @@ export async function dropQueues(queues: Environment['queues']): Promise<void> {
   await Promise.all(urls.map((QueueUrl) => client.send(new DeleteQueueCommand({ QueueUrl }))))
 }
 
-/** With the one notification: `raw/`, `.json` to the mux queue. */
+/** With the one notification, `raw/`, `.json` to the mux queue, and open to pages. */
 export async function makeBucket(muxUrl: string): Promise<string> {
   using client = disposable(new S3Client({}))
   const Bucket = unique()
@@ -113,6 +115,14 @@ export async function makeBucket(muxUrl: string): Promise<string> {
   }
   const NotificationConfiguration = { QueueConfigurations: [rule] }
   await client.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration }))
+  const cors = {
+    AllowedMethods: [...bucketCors.methods],
+    AllowedOrigins: bucketCors.origins,
+    AllowedHeaders: bucketCors.headers,
+    ExposeHeaders: bucketCors.exposed,
+    MaxAgeSeconds: bucketCors.maxAgeS,
+  }
+  await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules: [cors] } }))
   return Bucket
 }
 

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse, request as sen
 import type { AddressInfo } from 'node:net'
 import { type Account, authenticate } from './authenticate.ts'
 import { checkSums } from './checksums.ts'
+import { type CorsRule, corsHeaders, parseCors } from './cors.ts'
 import { checkForm, readForm } from './form.ts'
 import { eventMessage, matches, parseNotifications, type Rule } from './notifications.ts'
 import { Refusal } from './refusal.ts'
@@ -52,11 +53,12 @@ const bodyBytesMax = 64 * 1024 * 1024
 
 /**
  * S3's conscience in front of an emulator: signature (header and query), expiry, signed headers, length,
- * checksums, If-None-Match, sizes of parts, overlapping notifications. Path-style addresses.
+ * checksums, If-None-Match, sizes of parts, overlapping notifications, which pages may read. Path-style addresses.
  */
 export async function startStrictS3(options: StrictS3Options): Promise<StrictS3> {
   const judge = new Judge(options)
   const server = createServer((request, response) => void judge.handle(request, response))
+  server.keepAliveTimeout = 60_000 // A machine that stands still for seconds finds its connections as it left them.
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -78,6 +80,7 @@ class Judge {
   readonly #uploads = new Uploads()
   readonly #sums = new Map<string, Record<string, string>>()
   readonly #rules = new Map<string, Rule[]>()
+  readonly #cors = new Map<string, CorsRule[]>()
   readonly #locks = new Map<string, Promise<unknown>>()
 
   constructor(options: StrictS3Options) {
@@ -92,7 +95,7 @@ class Judge {
       if (fault === 'reset') return void request.socket.destroy()
       const answer = typeof fault === 'object' && 'status' in fault ? faulty(fault) : await this.#answer(work)
       if (fault === 'lose-answer') return void request.socket.destroy()
-      response.writeHead(answer.status, { ...answer.headers, date: this.#date() })
+      response.writeHead(answer.status, { ...answer.headers, ...this.#forPages(work), date: this.#date() })
       if (typeof fault !== 'object' || !('cut' in fault)) return void response.end(answer.body)
       response.write(answer.body.subarray(0, fault.cut), () => request.socket.destroy())
     } catch (cause) {
@@ -103,6 +106,21 @@ class Judge {
     }
   }
 
+  /** Nobody signs a preflight. */
+  #preflight(work: Work): Answer {
+    if (!this.#forPages(work))
+      throw new Refusal(403, 'AccessForbidden', 'CORSResponse: This CORS request is not allowed.')
+    return { status: 200, headers: {}, body: Buffer.alloc(0) }
+  }
+
+  #forPages({ bucket, method, headers }: Work): Record<string, string> | undefined {
+    const origin = headers.get('origin')
+    if (origin === undefined) return undefined
+    const asked = { origin, method: headers.get('access-control-request-method') ?? method }
+    const wanted = headers.get('access-control-request-headers')
+    return corsHeaders(this.#cors.get(bucket) ?? [], { ...asked, wanted })
+  }
+
   /** By which a client whose clock is wrong learns what the time is. */
   #date(): string {
     return new Date(this.#options.nowMs()).toUTCString()
@@ -110,6 +128,7 @@ class Judge {
 
   async #answer(work: Work): Promise<Answer> {
     const { account, nowMs } = this.#options
+    if (work.method === 'OPTIONS') return this.#preflight(work)
     const type = work.headers.get('content-type') ?? ''
     if (work.method === 'POST' && work.key === '' && type.startsWith('multipart/form-data'))
       return await this.#postForm(work, type)
@@ -117,6 +136,7 @@ class Judge {
     const { method, query } = work
     const id = query.get('uploadId')
     if (method === 'PUT' && query.has('notification')) return this.#setNotifications(work)
+    if (method === 'PUT' && query.has('cors')) return this.#setCors(work)
     if (method === 'POST' && query.has('uploads')) return await this.#beginUpload(work)
     if (id !== null) return await this.#upload(work, id)
     if (method === 'PUT' && work.key !== '') return await this.#putObject(work)
@@ -228,6 +248,11 @@ class Judge {
     return { status: 200, headers: {}, body: Buffer.alloc(0) }
   }
 
+  #setCors({ bucket, body }: Work): Answer {
+    this.#cors.set(bucket, parseCors(body.toString()))
+    return { status: 200, headers: {}, body: Buffer.alloc(0) }
+  }
+
   #sumsOf({ bucket, key }: Work, answer: Answer): Record<string, string> {
     const { etag, ...sums } = this.#sums.get(`${bucket}/${key}`) ?? {}
     return etag === etagOf(answer) ? sums : {}
@@ -253,7 +278,10 @@ class Judge {
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     const chunks: Buffer[] = []
     for await (const chunk of response) chunks.push(chunk as Buffer)
-    const { connection: _connection, 'transfer-encoding': _coding, ...rest } = response.headers
+    const { connection: _connection, 'transfer-encoding': _coding, ...all } = response.headers
+    const rest = Object.fromEntries(
+      Object.entries(all).filter(([name]) => !name.startsWith('access-control-')),
+    )
     const bytes = Buffer.concat(chunks)
     // moto says text/html of nothing; to an uploader that is the mark of a captive portal.
     if (bytes.length === 0 && method === 'PUT') delete rest['content-type']

@@ -2,6 +2,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { noteOldVersion } from '../../../../cloud/jobs/delete-objects.ts'
 import type { Handler } from '../../../../cloud/jobs/handlers.ts'
+import { LocalQueue } from '../../../../cloud/local/queue.ts'
 import { startWorker, type WorkerOptions } from '../../../../cloud/local/worker.ts'
 import type { QueueName } from '../../../../cloud/ports.ts'
 import { AppError } from '../../../../shared/error.ts'
@@ -12,7 +13,7 @@ type Failure = Parameters<WorkerOptions['onError']>[0]
 
 function start(rig: JobsRig, handlers: Partial<Record<QueueName, Handler>>) {
   const failures: Failure[] = []
-  const ports = { ...rig.ports, queue: rig.cloud.queue }
+  const ports = { ...rig.ports, queue: queueOf(rig) }
   const worker = startWorker({
     ports,
     handlers,
@@ -20,6 +21,11 @@ function start(rig: JobsRig, handlers: Partial<Record<QueueName, Handler>>) {
     onError: (failure) => failures.push(failure),
   })
   return { worker, failures }
+}
+
+function queueOf({ cloud: { queue } }: JobsRig): LocalQueue {
+  if (!(queue instanceof LocalQueue)) throw new Error('the worker is that of one PC')
+  return queue
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -127,7 +133,7 @@ test('the message of a long job stays in hand', async () => {
 test('a queue that cannot be read is tried once a second, not in a tight loop', async () => {
   await using rig = await openJobsRig()
   let reads = 0
-  const queue = new Proxy(rig.cloud.queue, {
+  const queue = new Proxy(queueOf(rig), {
     get(target, name) {
       if (name !== 'receive') return Reflect.get(target, name).bind(target)
       return async () => {

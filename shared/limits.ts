@@ -248,7 +248,8 @@ export const cloudCallMs = 60_000 // A whole call of the API, however slowly its
 export const cloudReplyBytesMax = 4 * MiB // 50 segments with four signed URLs of 1.5 kB each are 300 kB.
 
 // --- The HTTP door
-export const connectionsMax = 8000 // Viewers, phones and pages together; the process has 8192 descriptors or more.
+export const connectionsMax = 8000 // Viewers, phones and pages together, where there are descriptors for them.
+export const descriptorsKept = 128 // Of a process's file descriptors, for what is recorded: four of each of 25 streams, the index, uploads.
 export const headerBytesMax = 16 * KiB // Cookies and a long query fit; a flood of headers does not.
 export const doorCloseMs = 1000 // Node waits for ever for sockets that were handed to a process which has died since.
 export const headersMs = 10_000 // RELIABILITY.md C5: a request line at one byte a second ends here.

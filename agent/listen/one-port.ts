@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type Server as HttpServer, type Serve
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { createServer, type Server, type Socket } from 'node:net'
 import { connectionsMax, headersMs } from '../../shared/limits.ts'
+import { connectionsWithin } from '../../shared/node/descriptors.ts'
 
 const tlsHandshake = 0x16 // ContentType of a TLS record that opens a connection (RFC 8446, 5.1).
 
@@ -20,7 +21,7 @@ const minVersion = 'TLSv1.2'
 /** Plain HTTP only. */
 export function plainPort(options: ServerOptions): OnePort {
   const server = createHttpServer(options)
-  server.maxConnections = connectionsMax
+  server.maxConnections = connectionsWithin(connectionsMax, 0.5)
   return {
     listener: server,
     servers: [server],
@@ -57,7 +58,7 @@ export function tlsPort(options: ServerOptions, files: CertificateFiles): OnePor
       server.emit('connection', socket)
     })
   })
-  listener.maxConnections = connectionsMax
+  listener.maxConnections = connectionsWithin(connectionsMax, 0.5)
   // Their limits for slow headers begin with this event, which only a server that listens itself would emit.
   listener.on('listening', () => {
     for (const server of [plain, secure]) server.emit('listening')

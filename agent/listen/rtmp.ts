@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { AppError, ErrorKind } from '../../shared/error.ts'
 import { rtmpConnectionsMax } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
+import { connectionsWithin } from '../../shared/node/descriptors.ts'
 import type { Auth, Principal } from '../control/auth.ts'
 import type { RtmpIngest } from '../ingest/rtmp.ts'
 import type { FlvPlay } from '../play/flv.ts'
@@ -51,7 +52,7 @@ const tickMs = 1000
 export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
   const door = new Door(options)
   const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket))
-  server.maxConnections = rtmpConnectionsMax
+  server.maxConnections = connectionsWithin(rtmpConnectionsMax, 0.25)
   await openPort(server, { host: options.host, port: options.port, hint: 'rtmp.port' })
   door.watch()
   return {

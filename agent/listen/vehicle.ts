@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Clock } from '../../shared/node/clock.ts'
+import { connectionsWithin } from '../../shared/node/descriptors.ts'
 import {
   vehicleConnectionsMax,
   vehicleStallMs,
@@ -42,7 +43,7 @@ export async function openVehiclePort(options: VehicleDoorOptions): Promise<Vehi
   const { door, connectionsMax = vehicleConnectionsMax } = options
   const port = new Port(options)
   const server = createServer((socket) => port.accept(socket))
-  server.maxConnections = connectionsMax
+  server.maxConnections = connectionsWithin(connectionsMax, 0.125) // Live and history are two ports.
   server.on('drop', () => port.count('limit'))
   const host = options.allow.length > 0 ? '0.0.0.0' : '127.0.0.1'
   await openPort(server, { host, port: options.port, hint: `vehicles.${door}.port` })

@@ -2,8 +2,10 @@ import {
   historyBoundMs,
   historyObeyMs,
   historyReorderMs,
+  historySlackMs,
   historyStepMs,
 } from '../../shared/vehicle-limits.ts'
+import type { TimeRange } from './vehicle-history-lists.ts'
 
 type Sought = {
   to: number
@@ -24,11 +26,12 @@ export class HistoryPlace {
   #last: { stampMs: number; clock: string } | undefined
   #isBack = false
   #sought: Sought | undefined
-  readonly #nextStart: (after: number) => number | undefined
+  readonly #held: () => readonly TimeRange[]
 
-  constructor(from: number, nextStart: (after: number) => number | undefined) {
+  /** `held`: as `placeAfterLeap`. */
+  constructor(from: number, held: () => readonly TimeRange[]) {
     this.#position = from
-    this.#nextStart = nextStart
+    this.#held = held
   }
 
   get position(): number {
@@ -60,7 +63,7 @@ export class HistoryPlace {
     const sought = this.#sought
     if (sought) this.#goTo(sought, stepMs, nowMs)
     else if (!isLeap) this.#position += stepMs
-    else if (!this.#isBack) this.#position = this.#nextStart(this.#position) ?? this.#position
+    else if (!this.#isBack) this.#position = placeAfterLeap(this.#position, this.#held())
   }
 
   /** What is on its way comes first. Then most go on with the stamps of the recording, some with others. */
@@ -80,6 +83,15 @@ export class HistoryPlace {
   }
 }
 
+/**
+ * Where a vehicle goes on whose stamps leap: in the first of its files that it has not played to its end. `held`: its
+ * files, by their beginnings, as far as they are known. Within a file a leap is a mistake of its clock.
+ */
+export function placeAfterLeap(position: number, held: readonly TimeRange[]): number {
+  const file = held.find(({ to }) => to - historySlackMs > position)
+  return Math.max(position, file?.from ?? position)
+}
+
 /** Between the two, give or take what a command to go there may be off. */
 function isNear(position: number, a: number, b: number): boolean {
   return position >= Math.min(a, b) - historyBoundMs && position <= Math.max(a, b) + historyBoundMs
@@ -91,7 +103,8 @@ function shown({ to, playedMs }: Sought): number {
 
 const wrapSpan = 2 ** 32 // As VehicleClock: some count in 32 bits.
 
-function stepOf(fromMs: number, toMs: number): number {
+/** Of stamps, also over the end of 32 bits. */
+export function stepOf(fromMs: number, toMs: number): number {
   const step = toMs - fromMs
   if (fromMs >= wrapSpan || toMs >= wrapSpan) return step
   return step - Math.round(step / wrapSpan) * wrapSpan

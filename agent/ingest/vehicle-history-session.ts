@@ -8,11 +8,12 @@ import {
   historyRetriesMax,
   historySlackMs,
   historySteadyMs,
+  historyStepMs,
   vehicleRepeatMs,
   vehicleSilenceMs,
 } from '../../shared/vehicle-limits.ts'
 import type { TimeRange } from './vehicle-history-lists.ts'
-import { HistoryPlace } from './vehicle-history-place.ts'
+import { HistoryPlace, placeAfterLeap, stepOf } from './vehicle-history-place.ts'
 
 /** `waiting`: the vehicle has not come, or not come back; `over`: it is not played any more. */
 export type HistoryState = 'waiting' | 'playing' | 'paused' | 'over'
@@ -34,8 +35,8 @@ export type HistoryPublisher = {
 }
 
 export type SessionNeeds = {
-  /** Starts of what the vehicle holds, behind `after`: where it goes on after a jump of its clock. */
-  nextStart: (after: number) => number | undefined
+  /** What the vehicle says that it holds, by its beginnings; nothing when it was not asked. */
+  held: () => readonly TimeRange[]
   /** Tells the vehicle to play from there. */
   ask: (from: number) => void
   /** What the vehicle still sends is not taken any more. */
@@ -64,6 +65,8 @@ export class HistorySession {
   #hasPictures = false
   /** Of the epoch that plays. */
   #anchor: { epoch: number; offsetMs: number } | undefined
+  /** Of the newest picture. */
+  #sourceMs: number | undefined
   #publisher: HistoryPublisher | undefined
   readonly #needs: SessionNeeds
   /** Of what people control; a recording is played from its beginning to its end. */
@@ -80,7 +83,7 @@ export class HistorySession {
     this.isRecorded = isRecorded
     this.#needs = needs
     this.#position = range.from
-    this.#controlled = isRecorded ? undefined : new HistoryPlace(range.from, needs.nextStart)
+    this.#controlled = isRecorded ? undefined : new HistoryPlace(range.from, needs.held)
     this.#askedMs = nowMs
     this.#sinceMs = nowMs
     this.#heardMs = nowMs
@@ -111,7 +114,7 @@ export class HistorySession {
   /** The vehicle has come. What is answered is what its connection writes to. */
   attach(publisher: HistoryPublisher, nowMs: () => number): HistoryPublisher {
     this.#publisher = publisher
-    this.#anchor = undefined // Another connection, another clock.
+    this.#anchor = this.#sourceMs = undefined // Another connection, another clock.
     this.#controlled?.restart(this.position)
     this.#heardMs = nowMs()
     if (this.#state === 'waiting') this.#state = 'playing'
@@ -194,13 +197,16 @@ export class HistorySession {
   #follow(unit: AccessUnit): void {
     if (this.#anchor?.epoch !== unit.epoch) this.#place(unit)
     this.#position = Math.max(this.#position, unit.ptsMs + (this.#anchor?.offsetMs ?? 0))
+    this.#sourceMs = unit.sourceMs ?? this.#sourceMs
   }
 
-  /** A new run of the vehicle's clock begins where it was told to play, or at the next thing that it holds. */
-  #place({ epoch, ptsMs }: AccessUnit): void {
-    const isJump = this.#anchor !== undefined
-    const next = isJump ? this.#needs.nextStart(this.#position) : undefined
-    const offsetMs = (next ?? this.#position) - ptsMs
+  /** A new run of the vehicle's clock begins where it was told to play, or as far on as its stamps say, or in its next file. */
+  #place({ epoch, ptsMs, sourceMs }: AccessUnit): void {
+    const before = this.#sourceMs
+    const stepMs = before === undefined || sourceMs === undefined ? Number.NaN : stepOf(before, sourceMs)
+    const isStep = stepMs >= 0 && stepMs <= historyStepMs
+    const after = isStep ? this.#position + stepMs : placeAfterLeap(this.#position, this.#needs.held())
+    const offsetMs = (this.#anchor ? after : this.#position) - ptsMs
     this.#anchor = { epoch, offsetMs }
     this.#needs.setWallOffset({ wallOffsetMs: offsetMs, wallBoundMs: historyBoundMs })
   }

@@ -200,7 +200,7 @@ export class VehicleHistory implements AsyncDisposable {
     const { lists } = this
     const session: HistorySession = new HistorySession({
       ...{ range, isRecorded: recording !== undefined, nowMs: clock.monotonicMs() },
-      nextStart: (after) => lists.known(device, range)?.find(({ from }) => from > after)?.from,
+      held: () => lists.known(device, range) ?? [],
       ask: (from) => this.#ask(address, { from, to: range.to }),
       hangUp: () => vehicles.end(address.stream, 'unwanted'),
       setWallOffset: (offset) => keeper.setWallOffset(stream, offset),

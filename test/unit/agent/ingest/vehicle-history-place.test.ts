@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HistoryPlace } from '../../../../agent/ingest/vehicle-history-place.ts'
 
-const none = () => undefined
+const none = () => []
 
 function place(from = 1_000_000) {
   const it = new HistoryPlace(from, none)
@@ -29,7 +29,11 @@ test('a 32-bit counter of the vehicle that wraps is no leap, forward or back', (
 })
 
 test('a leap that nobody asked for is the next thing that it holds, or nothing is known', () => {
-  const it = new HistoryPlace(1_000_000, (after) => (after < 2_000_000 ? 2_000_000 : undefined))
+  const files = [
+    { from: 0, to: 1_001_000 },
+    { from: 2_000_000, to: 2_002_000 },
+  ]
+  const it = new HistoryPlace(1_000_000, () => files)
   for (const stamp of [5000, 6000, 9_000_000, 9_001_000]) it.came(stamp, 'vehicle', 0)
   expect(it.position).toBe(2_001_000)
   it.came(1, 'vehicle', 0)

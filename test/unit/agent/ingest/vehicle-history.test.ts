@@ -406,6 +406,28 @@ test('what is still to come is not asked for', async () => {
   expect(said().at(-1)).toBe('9201 261120115900 261120120001')
 })
 
+test.each([
+  ['the next file begins where the first ended, and a little before', 300_040, 1, '10:05:00.040'],
+  ['the next file begins after a hole that the stamps do not know', 300_000, 1, '10:07:00'],
+  ['a clock that is set back in the middle of a file', 100_000, 70_000, '10:01:40'],
+  ['a clock that leaps in the middle of a file', 100_000, 9_000_000, '10:01:40'],
+  ['half a minute that was not recorded in the middle of a file', 100_000, 130_000, '10:02:10'],
+])('the true times of a recording go on: %s', async (_name, lastMs, nextMs, expected) => {
+  const { history, publish, said } = rig()
+  const asked = history.query(device, { from: at('09:00:00'), to: at('12:00:00') })
+  const second = expected === '10:07:00' ? '10:07:00' : '10:05:00'
+  history.lists.answer(device, [item('10:00:00', '10:05:00'), item(second, '10:15:00')])
+  await asked
+  await history.play(device, { ...range, record: true })
+  const publisher = publish()
+  const push = (ms: number, epoch: number, sourceMs: number) =>
+    publisher.push(fakeUnit({ ms: stampMs + ms, epoch, sourceMs: stampMs + sourceMs }))
+  push(0, 0, 0)
+  push(lastMs, 0, lastMs)
+  push(lastMs + 40, 1, nextMs) // Another epoch, put on the timeline by its arrival.
+  expect(said().at(-1)).toBe(`offset ${at(expected) - stampMs - lastMs - 40}`)
+})
+
 test('requests that mean nothing', async () => {
   const { history, said, state } = rig()
   for (const [from, to] of [

@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { setFlagsFromString } from 'node:v8'
 import { AppError } from '../shared/error.ts'
 import { systemClock } from '../shared/node/clock.ts'
 import { createLog } from '../shared/node/log.ts'
@@ -10,11 +9,10 @@ import { type Config, dataDirectory, readConfig } from './config.ts'
 import { withDemoCamera } from './demo-camera.ts'
 import { doorInfo } from './door-info.ts'
 import { readEnrolment } from './enrolment.ts'
+import { tuneHeap } from './heap.ts'
 import { startAgent } from './start.ts'
 
-// The pictures of the GOP caches grow old in the heap, and V8 would mark it anew for each 10 MB of them: with 50 phones
-// every 0.7 s, a third of all CPU and the longest delays live (docs/performance.md). Now it may grow to 2.5 times first.
-setFlagsFromString('--heap-growing-percent=150')
+tuneHeap()
 
 const { values } = parseArgs({
   options: {

@@ -2,7 +2,7 @@
  * What a phone's stream costs the agent, ring on, beside a bare `ws` server that only appends to files and beside an
  * asyncio `websockets` recorder in Python (where it can be found). One run, rounds interleaved; the CPU of the
  * sender is not counted.
- *   node bench/ingest.bench.ts [--phones 50] [--rounds 3] [--seconds 8] [--megabits 2] [--fps 25]
+ *   node bench/ingest.bench.ts [--least 1] [--phones 50] [--rounds 3] [--seconds 8] [--megabits 2] [--fps 25]
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { PhoneCrowd } from './support/phone-crowd.ts'
 import { scaledClip } from './support/scaled-clip.ts'
 import { ServerProcess } from './support/server-process.ts'
 
-const options = numbers({ phones: 50, rounds: 3, seconds: 8, megabits: 2, fps: 25 })
+const options = numbers({ least: 1, phones: 50, rounds: 3, seconds: 8, megabits: 2, fps: 25 })
 const warmS = 20 // Until then code is still being compiled, and what the GOP caches hold has been replaced many times.
 
 type Target = { name: string; start: () => Promise<ServerProcess>; agent?: boolean }
@@ -67,7 +67,7 @@ async function measure(target: Target, count: number): Promise<Sample> {
   }
 }
 
-const counts = [1, 10, options.phones].filter((count, i, all) => all.indexOf(count) === i)
+const counts = [...new Set([1, 10, options.phones])].filter((count) => count >= options.least)
 const samples = new Map<string, Sample[]>()
 const samplesOf = (name: string, count: number) => samples.get(`${name} ${count}`) ?? []
 for (let round = 0; round < options.rounds; round += 1) {

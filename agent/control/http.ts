@@ -9,7 +9,7 @@ import { doorRoutes } from './door-routes.ts'
 import type { HealthChecks } from './health.ts'
 import { linkRoutes } from './link-routes.ts'
 import type { Metrics } from './metrics.ts'
-import { type CloudDocument, openApiDocument } from './openapi.ts'
+import { type CloudDocument, openApiText } from './openapi.ts'
 import type { RequestContext, Route } from './route.ts'
 import { type Sessions, sessionRoutes } from './session-routes.ts'
 import type { SignedPaths } from './signed-path.ts'
@@ -51,8 +51,9 @@ export function createApi(options: ApiOptions): AgentApi {
   for (const route of routes) {
     app.on(route.method.toUpperCase(), honoPath(route.path), (context) => run(route, context))
   }
+  const document = openApiText(routes, options.cloudDocument)
   app.get('/openapi.json', async (context) => {
-    return context.json(openApiDocument(routes, await options.cloudDocument?.()))
+    return context.body(await document(), 200, { 'content-type': 'application/json' })
   })
   app.notFound(() => {
     throw new AppError('NotFound', 'the API has nothing of that method and address', { zh: '接口不存在。' })

@@ -52,7 +52,27 @@ const mediaPaths: OpenApiPaths = {
   },
 }
 
-export function openApiDocument(routes: readonly Route[], cloud: CloudDocument | undefined): object {
+/**
+ * The document as text. It is public and takes 10 ms to make: made once, and once more when the cloud has said its part,
+ * or anybody could keep the agent busy with it.
+ */
+export function openApiText(
+  routes: readonly Route[],
+  readCloud?: () => Promise<CloudDocument | undefined>,
+): () => Promise<string> {
+  const textOf = (cloud?: CloudDocument) => JSON.stringify(openApiDocument(routes, cloud))
+  let ours: string | undefined
+  let whole: string | undefined
+  return async () => {
+    if (whole !== undefined) return whole
+    const cloud = await readCloud?.()
+    if (cloud) whole ??= textOf(cloud)
+    else ours ??= textOf()
+    return whole ?? ours ?? ''
+  }
+}
+
+function openApiDocument(routes: readonly Route[], cloud: CloudDocument | undefined): object {
   const paths: OpenApiPaths = structuredClone({ ...cloud?.paths, ...mediaPaths })
   for (const route of routes) {
     paths[route.path] ??= {}

@@ -68,11 +68,12 @@ export async function openTokens(options: {
           },
         )
       }
-      await file.update((record) => ({
+      const saved = file.update((record) => ({
         ...record,
         tokens: record.tokens.filter(({ id }) => id !== stored.id),
       }))
-      options.onRevoked?.(stored.name)
+      options.onRevoked?.(stored.name) // At once, also where the disk is full and only this run forgets it.
+      await saved
     },
   }
 }

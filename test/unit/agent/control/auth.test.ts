@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -93,6 +93,18 @@ test('tokens have names of their own and can be revoked, the admin’s cannot', 
   expect(auth.authorize({ authorization: `Bearer ${token}`, loopback: false }).role).toBe('unknown')
   await expect(tokens.revoke('tv')).rejects.toMatchObject({ kind: 'NotFound' })
   await expect(tokens.revoke('admin')).rejects.toMatchObject({ kind: 'FailedPrecondition' })
+})
+
+test('a token that is revoked ends what it opened, also when that cannot be written down', async () => {
+  const { file, clock } = await start()
+  const revoked: string[] = []
+  const onRevoked = (name: string) => void revoked.push(name)
+  const tokens = await openTokens({ file, adminPath: join(directory, 'admin.token'), clock, onRevoked })
+  const { token } = await tokens.create({ name: 'tv', role: 'viewer' })
+  await mkdir(join(directory, 'agent.json.tmp')) // As a full disk: nothing can be written there.
+  await expect(tokens.revoke('tv')).rejects.toThrow()
+  expect(revoked).toEqual(['tv'])
+  expect(tokens.find(token)).toBeUndefined()
 })
 
 test('in a query: what opens one stream, or anything on this machine', async () => {

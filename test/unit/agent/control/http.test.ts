@@ -3,6 +3,7 @@ import type { Auth, Principal } from '../../../../agent/control/auth.ts'
 import type { StartRecordingRequest } from '../../../../agent/control/commands-port.ts'
 import { createApi } from '../../../../agent/control/http.ts'
 import { Metrics } from '../../../../agent/control/metrics.ts'
+import { openApiText } from '../../../../agent/control/openapi.ts'
 import { createSignedPaths } from '../../../../agent/control/signed-path.ts'
 import type { Tokens } from '../../../../agent/control/tokens.ts'
 import type { LinkCreated } from '../../../../shared/contract/agent-api.ts'
@@ -134,4 +135,17 @@ test('what other streams there are is not told to a token of one stream', async 
   const bound: Principal = { role: 'viewer', subject: 'one', stream: 'gone', via: 'bearer' }
   await expect(ask('/agent/v1/streams/gone')).rejects.toThrow('there is no such thing here')
   await expect(ask('/agent/v1/streams/gone', {}, bound)).rejects.toThrow('there is nothing of this name')
+})
+
+test('the document is made once, and once more with the archive as soon as that answers', async () => {
+  const archive = { paths: { '/v1/recordings': { get: {} } }, components: { schemas: {} } }
+  let asked = 0
+  const text = openApiText([], async () => {
+    asked += 1
+    return asked < 3 ? undefined : archive
+  })
+  expect(await text()).not.toContain('/v1/recordings')
+  expect(await text()).not.toContain('/v1/recordings')
+  for (let i = 0; i < 5; i += 1) expect(await text()).toContain('/v1/recordings')
+  expect(asked).toBe(3)
 })

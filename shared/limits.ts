@@ -198,6 +198,7 @@ export const recordingsOpenMax = 1000 // As many as there may be streams.
 export const recordingStreamsMax = 64 // The contract's bound on one claim.
 export const recordingGapsMax = 10_000 // Of one stream of one recording; more are joined with their neighbours.
 export const recordingSlackMs = 2000 // A session's ends snap to a segment's ends this near: arrival jitter, not pictures.
+export const recordingSessionSlackMs = 60_000 // A session's segments are looked for so far around its arrival times, their numbers say which are its own: half a round trip behind a phone's queue of 33 s moves them.
 export const recordingCloseMs = 8000 // A close waits this long for the last segment, then states what is there; a stop of the agent has 10 s.
 export const recordingPrerollMs = 15_000 // Before an armed recording begins: a camera that is fetched from connects, and sends a key frame.
 export const recordingLookMs = 10_000 // A timed recording looks at the wall clock this often: it may be set, and a machine that slept does not count the time.

@@ -1,6 +1,6 @@
 import type { Recording } from '../../shared/contract/recording.ts'
 import { AppError } from '../../shared/error.ts'
-import { recordingCloseMs, recordingSlackMs } from '../../shared/limits.ts'
+import { recordingCloseMs, recordingSessionSlackMs, recordingSlackMs } from '../../shared/limits.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Ring } from '../ring/types.ts'
 import { claimNotes, type SegmentMark, withoutNotes } from './claim.ts'
@@ -55,14 +55,15 @@ export async function closedClaim(
   closing: ClaimClosing,
 ): Promise<Recording> {
   const held = new Map<string, Held>()
+  const { session = false, pauses = [], marks = {} } = claimNotes(asked)
+  const slackMs = session ? recordingSessionSlackMs : recordingSlackMs
   if (asked.state === 'open') {
     const holding = asked.streams.map(async ({ name, from, to }) => {
       await (flushes.get(name) ?? flushStream(name, { ended: false }, closing))
-      held.set(name, await heldOf(name, { from, to: to ?? from }, closing))
+      held.set(name, await heldOf(name, { from, to: to ?? from, slackMs }, closing))
     })
     await Promise.all(holding)
   }
-  const { session = false, pauses = [], marks = {} } = claimNotes(asked)
   const end = endedStreams(asked, held, { session, pauses, marks })
   return { ...withoutNotes(asked), ...end, state: 'closed', rev: asked.rev + 1 }
 }
@@ -70,11 +71,11 @@ export async function closedClaim(
 /** Wider than what was asked for, since arrival times and those of segments differ a little. */
 async function heldOf(
   stream: string,
-  asked: { from: number; to: number },
+  { slackMs, ...asked }: { from: number; to: number; slackMs: number },
   { ring, onFault }: ClaimClosing,
 ): Promise<Held> {
   try {
-    const wide = { stream, from: asked.from - recordingSlackMs, to: asked.to + recordingSlackMs }
+    const wide = { stream, from: asked.from - slackMs, to: asked.to + slackMs }
     const segments = await ring.segments(wide)
     const from = Math.min(wide.from, segments[0]?.from ?? wide.from)
     return { segments, gaps: await ring.gaps({ ...wide, from }) }

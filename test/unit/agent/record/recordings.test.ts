@@ -388,6 +388,16 @@ describe('a session of phones', () => {
     expect(ring.files.get(id)).not.toHaveProperty('marks')
   })
 
+  test('of a phone whose only round trip took ten seconds is whole, though its pictures seem to be older than it', async () => {
+    const now = clock.nowMs()
+    const { id, saved } = recordings.begin({ streams: ['left'], session: true })
+    await saved
+    ring.add('left', 1, now - 5900, now - 4900) // Half of it was on the wire, as far as anybody knows.
+    await clock.advance(1100)
+    await recordings.endStream(id, 'left', { to: now + 100 })
+    expect(ring.files.get(id)).toMatchObject({ from: now - 5900, streams: [{ segments: [{ seq: 1 }] }] })
+  })
+
   test('takes in a phone that starts late', async () => {
     const { id, saved } = recordings.begin({ streams: ['left'], session: true })
     await saved

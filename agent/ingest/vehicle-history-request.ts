@@ -47,9 +47,13 @@ export function checkedRange({ from, to }: TimeRange, nowMs: number): TimeRange 
 /** `InvalidArgument` for a time that is not played. */
 export function checkPlace(at: number, { from, to }: TimeRange): void {
   if (at >= from && at <= to) return
-  throw new AppError('InvalidArgument', 'this time is not in the range that is played: ask for another range', {
-    zh: '该时间不在播放范围内：请另选范围。',
-  })
+  throw new AppError(
+    'InvalidArgument',
+    'this time is not in the range that is played: ask for another range',
+    {
+      zh: '该时间不在播放范围内：请另选范围。',
+    },
+  )
 }
 
 /** As much of the range as the vehicle says it holds, if it was asked. `NotFound` when that is nothing. */

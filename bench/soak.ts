@@ -6,6 +6,7 @@
  * With a worker, viewers of HTTP-FLV and WS-FLV are sent to from there, those of RTMP from the agent.
  * Exits 1 when memory, descriptors or threads did not stay flat (RELIABILITY.md E7).
  */
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, Program } from '../test/support/program.ts'
@@ -60,7 +61,17 @@ const pids = { agent, cloud: await childOf(program.pid, /cloud\/local\/main/) }
 const all = options.workers === 0 ? pids : { ...pids, worker: await childOf(agent, /viewer-worker/) }
 const watched = Object.entries(all).map(([name, pid]) => ({ name, pid, points: [] as Point[] }))
 const inspectors = new Map<string, Inspected>()
-for (const { name, pid } of watched) inspectors.set(name, await Inspected.attach(pid, () => program.output))
+const attach = async (name: string, pid: number) =>
+  inspectors.set(name, await Inspected.attach(pid, () => program.output))
+for (const { name, pid } of watched) await attach(name, pid)
+/** A worker that got no CPU for seconds is replaced by the agent: its memory begins anew. */
+async function follow(one: (typeof watched)[number]): Promise<void> {
+  if (one.name !== 'worker' || existsSync(`/proc/${one.pid}`)) return
+  one.pid = await childOf(agent, /viewer-worker/)
+  one.points = []
+  await attach(one.name, one.pid)
+  console.log('the agent has replaced its worker')
+}
 await using churn = new Churn({
   httpPort: program.port,
   rtmpPort,
@@ -81,7 +92,9 @@ for (let line = 1; line * everyMs <= options.minutes * 60_000; line += 1) {
   }
   await sleep(Math.max(0, line * everyMs - (performance.now() - startedMs)))
   const words: string[] = []
-  for (const { name, pid, points } of watched) {
+  for (const one of watched) {
+    await follow(one)
+    const { name, pid, points } = one
     const { minutes, rssMb, fds, threads, cpuS } = await sample(pid, minutesNow())
     words.push(`${name} ${short(rssMb)} MB, ${fds} fds, ${threads} threads, ${short(cpuS)} s of CPU`)
     const collected = line % collectEvery === 0 ? await inspectors.get(name)?.collect() : undefined

@@ -88,7 +88,7 @@ export async function playlistAnswer(
   const arrived = await arrivedSegments(catalogue, rows, stream, clock.nowMs())
   const closed = rows.meta.state === 'closed'
   const text = hlsPlaylist(closed ? inOrder(stream, arrived) : wholeBeginning(stream, arrived), {
-    closed,
+    ...{ closed, fromMs: stream.from },
     urlOf: (segment) => `segments/${stream.name}/${segment}.mp4`,
   })
   return new Response(text, { headers: { 'content-type': 'application/vnd.apple.mpegurl' } })

@@ -6,11 +6,12 @@ import type { SegmentRow } from '../rows/segment.ts'
  * other within an epoch. A run of such segments has one initialisation section, a byte range of its first file; a
  * discontinuity stands where the epoch, the codec configuration or the tracks change, and at a gap, so that a
  * player goes on behind it and learns the true time from EXT-X-PROGRAM-DATE-TIME. `urlOf` gives an address
- * relative to the playlist, which redirects to a fresh one: the playlist itself never expires.
+ * relative to the playlist, which redirects to a fresh one: the playlist itself never expires. Segments are whole, so
+ * the first may begin before `fromMs`, by which players are told where to begin.
  */
 export function hlsPlaylist(
   segments: readonly SegmentRow[],
-  options: { closed: boolean; urlOf: (segment: string) => string },
+  options: { closed: boolean; fromMs: number; urlOf: (segment: string) => string },
 ): string {
   const shown = segments.filter(isShown)
   const longestS = Math.max(1, ...shown.map((row) => row.media.durationMs / 1000))
@@ -22,6 +23,8 @@ export function hlsPlaylist(
     `#EXT-X-PLAYLIST-TYPE:${options.closed ? 'VOD' : 'EVENT'}`,
   ]
   if (!shown.some((row) => row.continues)) lines.push('#EXT-X-INDEPENDENT-SEGMENTS')
+  const leadMs = options.fromMs - (shown[0]?.from ?? options.fromMs)
+  if (leadMs > 0) lines.push(`#EXT-X-START:TIME-OFFSET=${(leadMs / 1000).toFixed(3)},PRECISE=YES`)
   let before: Shown | undefined
   for (const row of shown) {
     const url = options.urlOf(segmentName(row))

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { pageBytesMax } from '../../shared/cloud-limits.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { catalogueTurnMs, pageBytesMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Catalogue, Condition, Query, Row } from '../ports.ts'
@@ -12,6 +13,7 @@ type Stored = { pk: string; sk: string; version: number; json: string; sortKey: 
 export class LocalCatalogue implements Catalogue {
   readonly #database: DatabaseSync
   readonly #clock: Pick<Clock, 'nowMs'>
+  #turnAtMs = 0
 
   constructor(database: DatabaseSync, clock: Pick<Clock, 'nowMs'>) {
     this.#database = database
@@ -20,8 +22,16 @@ export class LocalCatalogue implements Catalogue {
   }
 
   async get(pk: string, sk: string): Promise<Row | undefined> {
+    await this.#giveWay()
     const stored = this.#find(pk, sk)
     return stored && decode(stored)
+  }
+
+  /** Answers are there at once, so whoever asks on and on would let nobody else in: no request, no timer. */
+  async #giveWay(): Promise<void> {
+    if (performance.now() - this.#turnAtMs < catalogueTurnMs) return
+    await nextTurn()
+    this.#turnAtMs = performance.now()
   }
 
   async put(row: Row, condition: Condition): Promise<number> {
@@ -50,6 +60,7 @@ export class LocalCatalogue implements Catalogue {
   }
 
   async query(query: Query): Promise<{ rows: Row[]; cursor?: string }> {
+    await this.#giveWay()
     const { sql, values } = this.#select(query)
     const rows: Row[] = []
     let bytes = 0

@@ -27,6 +27,7 @@ export function openDatabase(path: string): DatabaseSync {
       deadAtMs INTEGER
     );
     CREATE INDEX IF NOT EXISTS due ON messages (queue, dueMs, id) WHERE deadAtMs IS NULL;
+    CREATE INDEX IF NOT EXISTS held ON messages (receipt) WHERE receipt IS NOT NULL;
     CREATE TABLE IF NOT EXISTS sums (
       key TEXT PRIMARY KEY, sizeBytes INTEGER NOT NULL, modifiedMs INTEGER NOT NULL, sha256 TEXT NOT NULL
     ) WITHOUT ROWID;

@@ -93,7 +93,11 @@ describe.skipIf(!path)('a playlist of three segments with B-frames and sound', (
         join(directory.path, `${segmentName(row)}.mp4`),
         await rig.jobs.read(row.media?.key ?? ''),
       )
-    const playlist = hlsPlaylist(rows, { closed: true, urlOf: (segment) => `${segment}.mp4` })
+    const playlist = hlsPlaylist(rows, {
+      closed: true,
+      fromMs: rows[0]?.from ?? 0,
+      urlOf: (segment) => `${segment}.mp4`,
+    })
     const file = join(directory.path, 'playlist.m3u8')
     await writeFile(file, playlist)
 

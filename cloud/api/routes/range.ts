@@ -57,7 +57,7 @@ async function rangePlaylist(
   const what = `view ${agent}/${stream} ${new Date(from).toISOString()} ${new Date(to).toISOString()}`
   await addView(catalogue, { recording: rangeAudit, atMs: clock.nowMs(), who: caller.subject, what })
   const urlOf = (segment: string) => `segments/${agent}/${stream}/${segment}.mp4`
-  const text = hlsPlaylist(rows, { closed: true, urlOf })
+  const text = hlsPlaylist(rows, { closed: true, fromMs: from, urlOf })
   return new Response(text, { headers: { 'content-type': 'application/vnd.apple.mpegurl' } })
 }
 

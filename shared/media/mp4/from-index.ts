@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib'
 import type { IndexRecords } from '../index-records.ts'
 import type { Framing, SampleTable } from './sample-table.ts'
 
@@ -33,23 +32,4 @@ export function appendIndex(
       crc: records.crc(i),
     })
   }
-}
-
-/**
- * The records of a track whose bytes are not there or do not match their checksum; `bytes` is the whole raw
- * file of the track.
- */
-export function damagedRecords(
-  records: IndexRecords,
-  track: 'video' | 'audio',
-  bytes: Uint8Array,
-): Set<number> {
-  const damaged = new Set<number>()
-  for (let i = 0; i < records.length; i += 1) {
-    if (records.kind(i) === 'gap' || records.isVideo(i) !== (track === 'video')) continue
-    const start = records.offset(i)
-    const end = start + records.sizeBytes(i)
-    if (end > bytes.length || crc32(bytes.subarray(start, end)) !== records.crc(i)) damaged.add(i)
-  }
-  return damaged
 }

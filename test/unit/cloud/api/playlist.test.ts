@@ -21,11 +21,12 @@ function row(seq: number, more: Partial<SegmentRow> = {}): SegmentRow {
   return { ...newSegmentRow(manifest, 0), config: 'a', media, ...more }
 }
 const discontinuities = (rows: SegmentRow[]) =>
-  hlsPlaylist(rows, { closed: true, urlOf }).match(/#EXT-X-DISCONTINUITY\n#EXT-X-MAP/g)?.length ?? 0
+  hlsPlaylist(rows, { closed: true, fromMs: epoch, urlOf }).match(/#EXT-X-DISCONTINUITY\n#EXT-X-MAP/g)
+    ?.length ?? 0
 const urlOf = (segment: string) => `segments/cam/${segment}.mp4`
 
 test('names every segment with its length and its date, behind one initialisation section', () => {
-  expect(hlsPlaylist([row(0), row(1)], { closed: true, urlOf }).split('\n')).toEqual([
+  expect(hlsPlaylist([row(0), row(1)], { closed: true, fromMs: epoch, urlOf }).split('\n')).toEqual([
     '#EXTM3U',
     '#EXT-X-VERSION:7',
     '#EXT-X-TARGETDURATION:1',
@@ -48,14 +49,14 @@ test('names every segment with its length and its date, behind one initialisatio
 
 test('leaves out what is no MP4 yet, and stays open while the recording is', () => {
   const { media: _, ...raw } = row(1)
-  const text = hlsPlaylist([row(0), raw], { closed: false, urlOf })
+  const text = hlsPlaylist([row(0), raw], { closed: false, fromMs: epoch, urlOf })
   expect(text).toContain('#EXT-X-PLAYLIST-TYPE:EVENT')
   expect(text).not.toContain('000001')
   expect(text).not.toContain('ENDLIST')
 })
 
 test('says nothing of independence when a segment begins in mid-GOP', () => {
-  const text = hlsPlaylist([row(0), row(1, { continues: true })], { closed: true, urlOf })
+  const text = hlsPlaylist([row(0), row(1, { continues: true })], { closed: true, fromMs: epoch, urlOf })
   expect(text).not.toContain('INDEPENDENT')
 })
 
@@ -74,4 +75,13 @@ test('sound that joins, and media time of its own, begin anew', () => {
   if (!media) throw new Error('no media')
   expect(discontinuities([row(0), row(1, { media: { ...media, audio: true } })])).toBe(1)
   expect(discontinuities([row(0), row(1, { media: { ...media, continuous: false } })])).toBe(1)
+})
+
+test('tells players to begin where the recording does, which is within the first segment', () => {
+  const rows = [row(0), row(1)]
+  const text = hlsPlaylist(rows, { closed: true, fromMs: epoch + 437, urlOf })
+  expect(text).toContain('\n#EXT-X-START:TIME-OFFSET=0.437,PRECISE=YES\n')
+  for (const fromMs of [epoch, epoch - 5000])
+    expect(hlsPlaylist(rows, { closed: true, fromMs, urlOf })).not.toContain('EXT-X-START')
+  expect(hlsPlaylist([], { closed: true, fromMs: epoch, urlOf })).not.toContain('EXT-X-START')
 })

@@ -202,3 +202,14 @@ test('a message is given up after its last delivery, and does not stand before t
   expect(received.map((message) => message.body)).toEqual(['good'])
   expect(await cloud.queue.depth('mux')).toEqual({ waiting: 0, inFlight: 1, dead: 1 })
 })
+
+test('whoever reads row after row lets others have their turn', async () => {
+  await using cloud = await openLocalCloud({ dir, clock })
+  let turns = 0
+  const timer = setInterval(() => {
+    turns += 1
+  }, 0)
+  for (let n = 0; n < 20_000; n += 1) await cloud.catalogue.get('p', String(n))
+  clearInterval(timer)
+  expect(turns).toBeGreaterThan(0)
+})

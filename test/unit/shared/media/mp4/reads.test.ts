@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeIndexRecord, type IndexUnit, unitFlag } from '../../../../../shared/media/index-record.ts'
 import { IndexRecords } from '../../../../../shared/media/index-records.ts'
-import { appendIndex, damagedRecords } from '../../../../../shared/media/mp4/from-index.ts'
+import { appendIndex } from '../../../../../shared/media/mp4/from-index.ts'
 import { lengthPrefixInPlace, ReadCursor, toMovieBytes } from '../../../../../shared/media/mp4/reads.ts'
 import { SampleTable } from '../../../../../shared/media/mp4/sample-table.ts'
 import { joinAnnexB, joinLengthPrefixed } from '../../../../../shared/media/nal.ts'
@@ -78,15 +78,6 @@ describe('an index becomes a table of samples', () => {
       return table.length
     })
     expect(lengths).toEqual([3, 1])
-  })
-
-  test('damaged records are those whose bytes do not match, or are not there', () => {
-    const file = Buffer.concat(units)
-    const records = indexOf(units)
-    expect(damagedRecords(records, 'video', file)).toEqual(new Set())
-    file[8] = 0xff
-    expect(damagedRecords(records, 'video', file.subarray(0, -1))).toEqual(new Set([1, 2]))
-    expect(damagedRecords(records, 'audio', file)).toEqual(new Set())
   })
 })
 

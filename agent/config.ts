@@ -52,6 +52,12 @@ const rtmpUrl = z.string().superRefine((text, context) => {
   }
 })
 
+/** `fetch` takes no others; whoever is told knows us by the signature. */
+function hasNoPassword(url: string): boolean {
+  const { username, password } = URL.parse(url) ?? { username: '', password: '' }
+  return username === '' && password === ''
+}
+
 const cameraUri = z.string().superRefine((text, context) => {
   try {
     parseCameraUri(text)
@@ -131,7 +137,7 @@ const configSchema = z.strictObject({
   hooks: z
     .strictObject({
       urls: z
-        .array(z.url({ protocol: /^https?$/ }))
+        .array(z.url({ protocol: /^https?$/ }).refine(hasNoPassword, 'an address without user and password'))
         .max(hookUrlsMax)
         .default([]),
       /** Signs what is sent. */

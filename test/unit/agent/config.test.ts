@@ -53,6 +53,11 @@ test.each([
     { hooks: { urls: ['file:///x'], secret: 'x'.repeat(16) } },
     /hooks.urls.0/,
   ],
+  [
+    'a hook whose address holds a password',
+    { hooks: { urls: ['http://me:secret@127.0.0.1:8085/'], secret: 'x'.repeat(16) } },
+    /hooks.urls.0: an address without user/,
+  ],
   ['an event that is none', { hooks: { events: ['on_pause'] } }, /hooks.events.0/],
   [
     'a forward without a name',

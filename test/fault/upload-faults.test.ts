@@ -151,6 +151,28 @@ test('a cloud that is down for an hour gets everything once, from two uploaders 
   expect(alarms).toEqual([])
 })
 
+test('B2: a link that comes and goes for an hour: what is there only grows, and in the end it is all of it', async () => {
+  for (let seq = 0; seq < 40; seq += 1) fillSegment(ring, seq, 200_000)
+  let cuts = 0
+  const beganMs = clock.nowMs()
+  server.plan = () => {
+    const isUp =
+      clock.nowMs() > beganMs + 3_600_000 || Math.floor((clock.nowMs() - beganMs) / 20_000) % 2 === 0
+    if (isUp) return undefined
+    cuts += 1
+    return { kind: 'reset', afterBytes: (cuts * 64 * 1024) % 200_000 }
+  }
+  start()
+  let seen = 0
+  await until(() => {
+    expect(ring.uploaded.size).toBeGreaterThanOrEqual(seen)
+    seen = ring.uploaded.size
+    return everythingArrived()
+  })
+  expect(cuts).toBeGreaterThan(0)
+  await expectStored()
+})
+
 test('a lost answer is asked for, not sent again', async () => {
   fillSegment(ring, 0)
   server.plan = ({ method, path, count }) =>

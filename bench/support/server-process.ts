@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -67,16 +68,15 @@ export class ServerProcess implements AsyncDisposable {
 
   /** The agent alone, or with what is to be loaded before it. */
   static async agent(options: { imports?: string[]; env?: Record<string, string> } = {}) {
-    const config = join(await mkdtemp(join(tmpdir(), 'edgereel-bench-config-')), 'config.yaml')
-    await writeFile(config, 'ring: { quota: 20GB }\n')
     const imports = (options.imports ?? []).flatMap((path) => ['--import', path])
     return await ServerProcess.start(
       process.execPath,
-      ({ directory, port }) => [
-        ...imports,
-        join(repository, 'agent/main.ts'),
-        ...['--data', directory, '--port', String(port), '--config', config],
-      ],
+      ({ directory, port }) => {
+        const config = join(directory, 'bench-config.yaml')
+        writeFileSync(config, 'ring: { quota: 20GB }\n')
+        const agent = [join(repository, 'agent/main.ts'), '--data', directory, '--port', String(port)]
+        return [...imports, ...agent, '--config', config]
+      },
       options,
     )
   }

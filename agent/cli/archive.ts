@@ -4,8 +4,12 @@ import { dirname, resolve } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RecordingReport } from '../../shared/contract/agent-api.ts'
 import type { RecordingDetail, RecordingItem } from '../../shared/contract/api.ts'
 import type { Task } from '../../shared/contract/task.ts'
+import { AppError } from '../../shared/error.ts'
+import { systemClock } from '../../shared/node/clock.ts'
+import { secondsOption, wallMsOption, wholeOption } from './option.ts'
 import { durationText, type Output, Progress, print, sizeText, table, timeText } from './output.ts'
 import type { Server } from './server.ts'
 import { failure, inLanguage } from './words.ts'
@@ -21,7 +25,7 @@ export type ListOptions = {
 
 /** `edgereel ls`: recordings, newest first. */
 export async function list(server: Server, output: Output, options: ListOptions) {
-  const query = new URLSearchParams(options as Record<string, string>)
+  const query = queryOf(options)
   const answer = await server.call<{ recordings: RecordingItem[]; cursor?: string }>(
     'GET',
     `/v1/recordings?${query}`,
@@ -41,12 +45,33 @@ export async function list(server: Server, output: Output, options: ListOptions)
   print(output, answer, () => table(head, answer.recordings.map(row)))
 }
 
-export type GetOptions = { output?: string; stream?: string; format?: string; wait?: boolean }
+function queryOf({ stream, from, to, title, label, limit }: ListOptions): URLSearchParams {
+  const nowMs = systemClock.nowMs()
+  const asked = {
+    ...{ stream, title, label },
+    from: from && wallMsOption('--from', from, nowMs),
+    to: to && wallMsOption('--to', to, nowMs),
+    limit: limit && wholeOption('--limit', limit, 1, listMax),
+  }
+  const given = Object.entries(asked).filter(([, value]) => value !== undefined)
+  return new URLSearchParams(given.map(([key, value]) => [key, String(value)]))
+}
 
+export type GetOptions = { output?: string; stream?: string; format?: string }
+
+const formats = ['mp4', 'h264', 'csv']
+const onItsWayMs = 60_000 // A claim takes a second; what takes longer waits for the upload, and may wait for days.
+const listMax = 100 // As the API's.
 const readyWithinMs = 24 * 3600_000 // An export waits at most this long for late segments (DESIGN.md, Cloud).
 
 /** `edgereel get`: downloads every part of a recording; waits, with a bar, while its files are being made. */
 export async function get(server: Server, output: Output, id: string, options: GetOptions) {
+  if (!formats.includes(options.format ?? 'mp4')) {
+    throw failure('InvalidArgument', {
+      en: `--format is one of ${formats.join(', ')}`,
+      zh: `--format 只能是 ${formats.join('、')}`,
+    })
+  }
   const recording = await waitUntilReady(server, output, id)
   const wanted = recording.streams.filter((s) => options.stream === undefined || s.name === options.stream)
   if (wanted.length === 0) {
@@ -55,36 +80,49 @@ export async function get(server: Server, output: Output, id: string, options: G
       zh: `录像 ${id} 没有流 ${options.stream}`,
     })
   }
-  const parts = wanted.flatMap((s) => s.export.files.map((file) => ({ stream: s.name, file })))
-  if (options.output !== undefined && parts.length > 1) {
+  const files = filesOf(recording, wanted, options.format ?? 'mp4')
+  if (options.output !== undefined && files.length > 1) {
     throw failure('InvalidArgument', {
-      en: `recording ${id} has ${parts.length} files: name one with --stream, or leave out -o`,
-      zh: `录像 ${id} 有 ${parts.length} 个文件：请用 --stream 指定，或不用 -o`,
+      en: `recording ${id} has ${files.length} files: name one with --stream, or leave out -o`,
+      zh: `录像 ${id} 有 ${files.length} 个文件：请用 --stream 指定，或不用 -o`,
     })
   }
-  const format = options.format ?? 'mp4'
   const saved: { file: string; bytes: number }[] = []
-  for (const { stream, file } of parts) {
-    const query = new URLSearchParams({ stream, part: String(file.part), format })
-    const path = resolve(
-      options.output ?? `${id}-${stream}${parts.length > wanted.length ? `-${file.part}` : ''}.${format}`,
-    )
-    const bytes = await download(
-      server,
-      output,
-      `/v1/recordings/${encodeURIComponent(id)}/download?${query}`,
-      path,
-    )
-    saved.push({ file: path, bytes })
+  for (const { name, from } of files) {
+    const path = resolve(options.output ?? name)
+    saved.push({ file: path, bytes: await download(server, output, from, path) })
   }
   print(output, { id, files: saved }, () => saved.map((s) => `${s.file} ${sizeText(s.bytes)}`).join('\n'))
+}
+
+/** The name and the address of each file; times are one file a stream, whatever its parts. */
+function filesOf({ id }: RecordingDetail, streams: RecordingDetail['streams'], format: string) {
+  const base = `/v1/recordings/${encodeURIComponent(id)}`
+  if (format === 'csv') {
+    return streams.map(({ name }) => {
+      const from = `${base}/timestamps.csv?${new URLSearchParams({ stream: name })}`
+      return { name: `${id}-${name}.csv`, from }
+    })
+  }
+  return streams.flatMap(({ name, export: { files } }) =>
+    files.map(({ part }) => {
+      const query = new URLSearchParams({ stream: name, part: String(part), format })
+      const suffix = files.length > 1 ? `-${part}` : ''
+      return { name: `${id}-${name}${suffix}.${format}`, from: `${base}/download?${query}` }
+    }),
+  )
 }
 
 async function waitUntilReady(server: Server, output: Output, id: string): Promise<RecordingDetail> {
   const progress = new Progress(output)
   const deadline = AbortSignal.timeout(readyWithinMs)
   for (;;) {
-    const recording = await server.call<RecordingDetail>('GET', `/v1/recordings/${encodeURIComponent(id)}`)
+    const recording = await findRecording(server, id)
+    if (recording === 'on-its-way') {
+      progress.show(0, inLanguage({ en: 'on its way to the archive', zh: '正在送往存档' }))
+      await sleep(500, undefined, { signal: deadline })
+      continue
+    }
     if (recording.state === 'ready') return finish(progress, recording)
     if (recording.state === 'failed') {
       throw failure('FailedPrecondition', {
@@ -92,19 +130,41 @@ async function waitUntilReady(server: Server, output: Output, id: string): Promi
         zh: `无法生成录像 ${id} 的文件：请查看 edgereel tasks`,
       })
     }
-    if (recording.state === 'open' || recording.state === 'armed') {
-      throw failure('FailedPrecondition', {
-        en: `recording ${id} is still running: stop it first (edgereel record stop ${id})`,
-        zh: `录像 ${id} 仍在进行：请先停止（edgereel record stop ${id}）`,
-      })
-    }
     const segments = recording.streams.flatMap((s) => s.segments)
     const muxed = segments.filter((s) => s.state === 'muxed').length
     progress.show(
       segments.length === 0 ? 0 : (muxed / segments.length) * 90,
-      `${muxed}/${segments.length} segments`,
+      inLanguage({
+        en: `${muxed}/${segments.length} segments`,
+        zh: `${muxed}/${segments.length} 个片段`,
+      }),
     )
     await sleep(500, undefined, { signal: deadline })
+  }
+}
+
+/** The archive learns of a recording when it has ended: until then only the recorder knows it. */
+async function findRecording(server: Server, id: string): Promise<RecordingDetail | 'on-its-way'> {
+  const name = encodeURIComponent(id)
+  try {
+    return await server.call<RecordingDetail>('GET', `/v1/recordings/${name}`)
+  } catch (cause) {
+    if (AppError.from(cause).kind !== 'NotFound') throw cause
+    const report = await server
+      .call<RecordingReport>('GET', `/agent/v1/recordings/${name}/report`)
+      .catch(() => undefined)
+    if (!report) throw cause
+    if (report.to !== null && report.state === 'closed') {
+      if (report.to > systemClock.nowMs() - onItsWayMs) return 'on-its-way'
+      throw failure('NotFound', {
+        en: `the archive does not have ${id}: it was deleted there, or waits to be uploaded (see edgereel status)`,
+        zh: `存档中没有 ${id}：已被删除，或仍在等待上传（见 edgereel status）`,
+      })
+    }
+    throw failure('FailedPrecondition', {
+      en: `recording ${id} is still running: stop it first (edgereel record stop ${id})`,
+      zh: `录像 ${id} 仍在进行：请先停止（edgereel record stop ${id}）`,
+    })
   }
 }
 
@@ -153,7 +213,7 @@ export async function download(server: Server, output: Output, from: string, pat
 }
 
 export async function share(server: Server, output: Output, id: string, options: { for?: string }) {
-  const expiresInS = options.for === undefined ? undefined : Number(options.for)
+  const expiresInS = options.for === undefined ? undefined : secondsOption('--for', options.for)
   const body = expiresInS === undefined ? {} : { expiresInS }
   const answer = await server.call<{ id: string; url: string; expiresAt: number }>(
     'POST',
@@ -185,7 +245,7 @@ export async function tasks(
       if (task.status === 'FAILED') process.exitCode = 1
       return
     }
-    progress.show(task.progress, task.message)
+    progress.show(task.progress, inLanguage({ en: task.message, zh: task.messageZh ?? task.message }))
     await sleep(watchEveryMs)
   }
 }
@@ -205,6 +265,6 @@ function taskRow(task: Task): string[] {
     task.status,
     String(Math.round(task.progress)),
     task.reason ?? '',
-    task.detail ?? task.message,
+    task.detail ?? inLanguage({ en: task.message, zh: task.messageZh ?? task.message }),
   ]
 }

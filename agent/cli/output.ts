@@ -8,6 +8,11 @@ export type Output = {
 }
 
 export function createOutput(json: boolean): Output {
+  // `edgereel ls | head -1`: whoever read has enough.
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') process.stderr.write(`edgereel: ${message}\n`)
+    process.exit(code === 'EPIPE' ? 0 : 1)
+  })
   return { json, terminal: process.stdout.isTTY ?? false, write: (text) => void process.stdout.write(text) }
 }
 
@@ -16,14 +21,24 @@ export function print(output: Output, value: unknown, text: () => string): void 
   output.write(output.json ? `${JSON.stringify(value)}\n` : `${text()}\n`)
 }
 
-/** Columns as wide as their widest cell; CJK letters count two, as terminals show them. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/**
+ * Columns as wide as their widest cell; CJK letters count two, as terminals show them. On a terminal the last column
+ * ends at its edge, where enough of it is left to be read.
+ */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns = process.stdout.columns ?? Number.POSITIVE_INFINITY,
+): string {
   const all = [head, ...rows].map((row) => row.map(printable))
   const widths = head.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ''))))
+  const before = widths.slice(0, -1).reduce((sum, one) => sum + one + 2, 0)
+  const last = Math.max(columns - before, lastColumnMin)
   return all
+    .map((row) => row.map((cell, column) => (column === head.length - 1 ? cut(cell, last) : cell)))
     .map((row) =>
       row
-        .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell)))
+        .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell))))
         .join('  ')
         .trimEnd(),
     )
@@ -33,6 +48,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** A terminal obeys control characters: names and titles from outside must not carry any. */
 export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '\u{fffd}')
+}
+
+const lastColumnMin = 12
+
+function cut(text: string, columns: number): string {
+  if (width(text) <= columns) return text
+  let kept = text
+  while (width(kept) > columns - 1) kept = kept.slice(0, -1)
+  return `${kept}…`
 }
 
 function width(text: string): number {

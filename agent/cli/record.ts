@@ -1,17 +1,16 @@
 import type {
-  AgentStats,
   PhonesAnswer,
   PhonesStopped,
   RecordingReport,
   RecordingStarted,
-  StreamInfo,
   StreamReport,
 } from '../../shared/contract/agent-api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
 import { parseStartArguments } from '../protocol/phone-start.ts'
-import { type Output, print, printable, sizeText, table, timeText } from './output.ts'
+import { secondsOption, timeOption } from './option.ts'
+import { type Output, print, printable, table, timeText } from './output.ts'
 import type { Server } from './server.ts'
-import { failure, inLanguage } from './words.ts'
+import { inLanguage } from './words.ts'
 
 /** `edgereel record start NAME… --from T --for S` and `record stop ID`. */
 export async function recordStart(
@@ -20,12 +19,10 @@ export async function recordStart(
   streams: string[],
   options: { from?: string; for?: string; title?: string; require?: string },
 ) {
-  const durationSeconds = options.for === undefined ? undefined : seconds(options.for)
+  const durationSeconds = options.for === undefined ? undefined : secondsOption('--for', options.for)
   const answer = await server.call<RecordingStarted>('POST', '/agent/v1/recordings', {
     streams,
-    ...(options.from === undefined
-      ? {}
-      : { from: /^\d+$/.test(options.from) ? Number(options.from) : options.from }),
+    ...(options.from === undefined ? {} : { from: timeOption('--from', options.from) }),
     ...(durationSeconds === undefined ? {} : { durationSeconds }),
     ...(options.title === undefined ? {} : { title: options.title }),
     ...(options.require === undefined
@@ -35,15 +32,6 @@ export async function recordStart(
   print(output, answer, () => {
     const rows = answer.streams.map((s) => [s.name, s.state])
     return `${answer.id}\n${table(inLanguage({ en: 'stream state', zh: '流 状态' }).split(' '), rows)}`
-  })
-}
-
-function seconds(text: string): number {
-  const value = Number(text)
-  if (Number.isFinite(value) && value > 0) return value
-  throw failure('InvalidArgument', {
-    en: `--for ${printable(text)}: give a number of seconds above 0`,
-    zh: `--for ${printable(text)}：请给出大于 0 的秒数`,
   })
 }
 
@@ -102,48 +90,4 @@ export async function phonesStop(server: Server, output: Output) {
 function phonesSentence(head: string, failed: PhonesAnswer['failed']): string {
   const failures = failed.map((f) => `${f.name}: ${inLanguage({ en: f.reason, zh: f.reasonZh ?? f.reason })}`)
   return [head, ...failures].map(printable).join(', ')
-}
-
-export async function streams(server: Server, output: Output) {
-  const answer = await server.call<{ streams: StreamInfo[] }>('GET', '/agent/v1/streams')
-  const head = inLanguage({
-    en: 'name state picture fps kb/s viewers',
-    zh: '名称 状态 画面 帧率 kb/s 观看',
-  }).split(' ')
-  const row = (s: StreamInfo) => [
-    s.name,
-    s.state,
-    s.video ? `${s.video.width}x${s.video.height}` : '',
-    s.fps.toFixed(1),
-    String(Math.round(s.bitsPerSecond / 1000)),
-    String(s.viewers),
-  ]
-  print(output, answer, () => table(head, answer.streams.map(row)))
-}
-
-type Figures = { [key: string]: unknown }
-
-/** What an operator wants to know at a glance; `--json` has everything. */
-export async function status(server: Server, output: Output) {
-  const [stats, health] = await Promise.all([
-    server.call<AgentStats>('GET', '/agent/v1/stats'),
-    server
-      .call<Figures>('GET', '/v1/health')
-      .catch((error: Error) => ({ status: 'away', error: error.message })),
-  ])
-  print(output, { agent: stats, cloud: health }, () =>
-    table(['', ''], [...rowsOf(stats), ...rowsOf({ cloud: health })]).trim(),
-  )
-}
-
-function rowsOf(value: Figures, prefix = ''): [string, string][] {
-  return Object.entries(value).flatMap(([key, item]): [string, string][] => {
-    const path = prefix ? `${prefix}.${key}` : key
-    if (Array.isArray(item))
-      return [[path, item.map((x) => (typeof x === 'object' ? JSON.stringify(x) : String(x))).join(', ')]]
-    if (typeof item === 'object' && item !== null) return rowsOf(item as Figures, path)
-    if (typeof item === 'number' && /bytes$/i.test(key)) return [[path, sizeText(item)]]
-    if (typeof item === 'number' && /^now$|At$/.test(key)) return [[path, timeText(item)]]
-    return [[path, String(item)]]
-  })
 }

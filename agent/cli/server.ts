@@ -22,9 +22,18 @@ const requestTimeoutMs = 60_000 // The longest answer is `phones start`, which w
 export async function findServer(options: ServerOptions): Promise<Server> {
   const api = options.api ?? process.env.EDGEREEL_API
   const data = dataDirectory(options.data)
-  const base = new URL(api ?? `http://127.0.0.1:${options.port ?? (await runningPort(data)) ?? 50001}`)
+  const base = addressOf(api ?? `http://127.0.0.1:${options.port ?? (await runningPort(data)) ?? 50001}`)
   const token = options.token ?? process.env.EDGEREEL_TOKEN ?? (api ? undefined : await adminToken(data))
   return serverAt(base, token ? { authorization: `Bearer ${token}` } : {})
+}
+
+function addressOf(text: string): URL {
+  const url = URL.parse(text)
+  if (url && /^https?:$/.test(url.protocol)) return url
+  throw failure('InvalidArgument', {
+    en: `${text} is no address of a server: check --api or --port; it looks like http://127.0.0.1:50001`,
+    zh: `${text} 不是服务器地址：请检查 --api 或 --port，形如 http://127.0.0.1:50001`,
+  })
 }
 
 /** A server at a given address. */
@@ -101,9 +110,13 @@ async function refusal(response: Response): Promise<AppError> {
   const body = (await response.json().catch(() => ({}))) as Body
   const message = body.error?.message ?? `the server answered ${response.status}`
   const zh = body.error?.messageZh
-  const hint =
-    response.status === 401 ? ': give --token, or --data with the directory of the running edgereel' : ''
-  return new AppError(kindOfStatus(response.status), `${message}${hint}`, zh ? { zh } : {})
+  if (response.status === 401) {
+    return failure('Unauthenticated', {
+      en: `${message.replace(/\.$/, '')}: give --token, or --data with the directory of the running edgereel`,
+      zh: `${(zh ?? message).replace(/。$/, '')}：请用 --token，或用 --data 指定正在运行的 edgereel 的目录`,
+    })
+  }
+  return new AppError(kindOfStatus(response.status), message, zh ? { zh } : {})
 }
 
 function parseJson(text: string, base: URL): unknown {

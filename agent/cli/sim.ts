@@ -4,6 +4,7 @@ import { stopSignal } from '../../shared/node/stop-signal.ts'
 import { simPhone } from '../sim/phone.ts'
 import { simRtmp } from '../sim/rtmp.ts'
 import { simRtsp } from '../sim/rtsp.ts'
+import { wholeOption } from './option.ts'
 import { failure } from './words.ts'
 
 export type SimOptions = {
@@ -33,8 +34,8 @@ const phonesMax = 200 // One PC's worth: a load test, not an attack.
 
 /** `edgereel sim phone`: one or many phones, until Ctrl-C or, with `--once`, until each has played its file. */
 export async function simulatePhone(options: SimOptions): Promise<void> {
-  const count = number(options.count, '--count', 1, phonesMax)
-  const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
+  const count = wholeOption('--count', options.count, 1, phonesMax)
+  const fps = options.fps === undefined ? {} : { fps: wholeOption('--fps', options.fps, 1, 240) }
   const clock = clockOf(options.clock)
   const log = createLog('sim')
   const signal = stopSignal()
@@ -57,7 +58,7 @@ export async function simulatePhone(options: SimOptions): Promise<void> {
 /** `edgereel sim rtmp`: an encoder that pushes a file or the built-in clip. */
 export async function simulateRtmp(options: SimOptions): Promise<void> {
   const { url, token, file } = options
-  const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
+  const fps = options.fps === undefined ? {} : { fps: wholeOption('--fps', options.fps, 1, 240) }
   const log = createLog('sim')
   await simRtmp({
     url,
@@ -74,10 +75,10 @@ export async function simulateRtmp(options: SimOptions): Promise<void> {
 /** `edgereel sim rtsp`: an IP camera, until Ctrl-C. Its addresses are the lines on stdout: RTSP, then with its stills. */
 export async function simulateRtsp(options: SimRtspOptions): Promise<void> {
   const { host, file, user, password = '' } = options
-  const fps = options.fps === undefined ? {} : { fps: number(options.fps, '--fps', 1, 240) }
+  const fps = options.fps === undefined ? {} : { fps: wholeOption('--fps', options.fps, 1, 240) }
   const login = user === undefined ? {} : { login: { user, password, algorithm: algorithmOf(options.auth) } }
-  const port = number(options.port, '--port', 0, 65_535)
-  const stillsPort = number(options.stillsPort ?? String(port && port + 1), '--stills-port', 0, 65_535)
+  const port = wholeOption('--port', options.port, 0, 65_535)
+  const stillsPort = wholeOption('--stills-port', options.stillsPort ?? String(port && port + 1), 0, 65_535)
   const signal = stopSignal()
   await using camera = await simRtsp({
     ...{ host, port, stillsPort, clock: clockOf(options.clock) },
@@ -100,13 +101,4 @@ function algorithmOf(text: string): 'MD5' | 'SHA-256' | 'Basic' {
 function clockOf(clock: string): 'boot' | 'epoch' {
   if (clock === 'boot' || clock === 'epoch') return clock
   throw failure('InvalidArgument', { en: '--clock is boot or epoch', zh: '--clock 只能是 boot 或 epoch' })
-}
-
-function number(text: string, option: string, min: number, max: number): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw failure('InvalidArgument', {
-    en: `${option} is a whole number from ${min} to ${max}`,
-    zh: `${option} 应为 ${min} 到 ${max} 的整数`,
-  })
 }

@@ -1,7 +1,9 @@
-import { open } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { timeOption } from './option.ts'
 import { type Output, print, sizeText } from './output.ts'
 import type { Server } from './server.ts'
+import { failure } from './words.ts'
 
 /** `edgereel snapshot NAME [-o FILE] [--at T]`: a JPEG, on a terminal into a file, otherwise to stdout if asked by `-o -`. */
 export async function snapshot(
@@ -10,8 +12,7 @@ export async function snapshot(
   name: string,
   options: { output?: string; at?: string },
 ): Promise<void> {
-  const at =
-    options.at === undefined ? {} : { at: /^\d+$/.test(options.at) ? Number(options.at) : options.at }
+  const at = options.at === undefined ? {} : { at: timeOption('--at', options.at) }
   const path = `/agent/v1/streams/${encodeURIComponent(name)}/snapshot`
   const response = await server.fetch(path, { method: 'POST', body: at })
   const jpeg = Buffer.from(await response.arrayBuffer())
@@ -26,6 +27,15 @@ export async function snapshot(
 }
 
 async function save(path: string, bytes: Uint8Array): Promise<void> {
-  await using file = await open(path, 'w')
-  await file.writeFile(bytes)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, bytes)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw failure(
+      'FailedPrecondition',
+      { en: `${path} cannot be written: ${why}`, zh: `无法写入 ${path}：${why}` },
+      { cause },
+    )
+  }
 }

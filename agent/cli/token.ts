@@ -3,6 +3,7 @@ import type { CloudToken } from '../../shared/contract/agents-api.ts'
 import { AppError } from '../../shared/error.ts'
 import { createEnrolment } from './enroll.ts'
 import { type FirstTokenOptions, firstToken } from './first-token.ts'
+import { secondsOption } from './option.ts'
 import { type Output, print, table, timeText } from './output.ts'
 import type { Server } from './server.ts'
 import { failure, inLanguage } from './words.ts'
@@ -76,7 +77,7 @@ export async function createLink(
     `/agent/v1/streams/${encodeURIComponent(stream)}/links`,
     {
       role: options.publish ? 'publisher' : 'viewer',
-      ...(options.for === undefined ? {} : { expiresInS: Number(options.for) }),
+      ...(options.for === undefined ? {} : { expiresInS: secondsOption('--for', options.for) }),
     },
   )
   const { door } = await server.call<AgentStats>('GET', '/agent/v1/stats')

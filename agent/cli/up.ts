@@ -33,6 +33,8 @@ const heaps = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2' }
  */
 export async function up(options: UpOptions): Promise<number> {
   const log = createLog('up')
+  // Whoever reads the output may go (`up | head`): recording goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const data = resolve(dataDirectory(options.data))
   const config = await readConfig(options.config, await readEnrolment(data))
   await prepare(data)

@@ -66,3 +66,11 @@ test.each([
   [{ LANG: 'de_DE.UTF-8' }, 'en'],
   [{}, 'en'],
 ] as const)('%j speaks %s', (env, expected) => expect(language(env)).toBe(expected))
+
+test('on a narrow terminal the last column ends at the edge, where enough of it can be read', () => {
+  const rows = [['20261120T114936Z-hy3v', 'A very long title 小提琴小提琴']]
+  const lines = (columns: number) => table(['id', 'title'], rows, columns).split('\n')
+  expect(lines(40)[1]).toBe('20261120T114936Z-hy3v  A very long titl…')
+  expect(lines(20)[1]).toBe('20261120T114936Z-hy3v  A very long…')
+  expect(lines(200)[1]).toContain('小提琴小提琴')
+})

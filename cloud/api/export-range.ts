@@ -87,16 +87,8 @@ function claimOf(of: {
     from,
     to,
     streams: of.found.map(({ name, rows }): RecordingStream => {
-      const gaps = rows.flatMap((row) => [...(row.gapBefore ? [row.gapBefore] : []), ...row.gaps])
-      return {
-        name,
-        from,
-        to,
-        segments: rows.map(({ epoch, seq }) => ({ epoch, seq })),
-        gaps: gaps
-          .filter((gap) => gap.to > from && gap.from < to)
-          .map((gap) => ({ ...gap, from: Math.max(gap.from, from), to: Math.min(gap.to, to) })),
-      }
+      const segments = rows.map(({ epoch, seq }) => ({ epoch, seq }))
+      return { ...{ name, from, to }, segments, gaps: [] } // Its gaps are those of its segments, which say them.
     }),
   }
 }

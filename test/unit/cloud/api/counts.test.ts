@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { exportRange } from '../../../../cloud/api/export-range.ts'
 import { recordingDetailOf } from '../../../../cloud/api/recording-view.ts'
 import { getRecording } from '../../../../cloud/rows/recording.ts'
 import type { Recording } from '../../../../shared/contract/recording.ts'
@@ -120,6 +121,27 @@ test('what never came and what cannot be read is a gap, and no picture of it is 
     units: 20,
     gaps: [{ from: one.manifest.to, to: three.manifest.from, cause: 'damaged' }],
   })
+})
+
+test('a range of more gaps than a recording can list is exported, and tells the first thousand', async () => {
+  await using rig = await openJobsRig()
+  const segments = Array.from({ length: 11 }, (_, n) => segment(n, frames(n * 30, n * 30 + 30)))
+  for (const { manifest, files } of segments) {
+    const gapAt = (from: number) => ({ from, to: from + 1, cause: 'sequence' as const })
+    const gaps = Array.from({ length: 1000 }, (_, i) => gapAt(manifest.from + 2 * i))
+    const json = Buffer.from(JSON.stringify({ ...manifest, gaps }))
+    const all = files.map((file) => (file.ext === 'json' ? { ...file, bytes: json } : file))
+    await putSegment(rig.ports.store, { manifest, files: all })
+  }
+  await rig.drain()
+  const asked = { agent: 'lab', streams: ['cam'], from: startMs + 50, to: startMs + 33_000 }
+  const task = await exportRange(rig.ports, asked, { role: 'operator', subject: 'me' })
+  expect(await rig.drain()).toEqual([])
+  const rows = await getRecording(rig.ports.catalogue, task.id.replace(/^export-|-v1$/g, ''))
+  const made = rows && (await recordingDetailOf(rig.ports, rows))
+  expect(made).toMatchObject({ state: 'ready', gapCount: 1000, streams: [{ units: 329 }] })
+  expect(made?.streams[0]?.gaps).toHaveLength(1000)
+  expect(made?.streams[0]?.gaps[0]?.from).toBe(startMs + 50)
 })
 
 test.each(realMovies)('%s: as many as the MP4 shows, cut at both ends', async (_name, path) => {

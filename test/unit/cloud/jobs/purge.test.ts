@@ -190,7 +190,7 @@ test('what was deleted does not come back: not by an event, a question or a revi
   expect(later.json).toMatchObject({ state: 'ready' })
 })
 
-test('killed at any step, the next run ends it', { timeout: 60_000 }, async () => {
+test('killed at any step, the next run ends it', { timeout: 120_000 }, async () => {
   for (let at = 1; ; at += 1) {
     await using rig = await openApiRig()
     await archive(rig, segments, [recordingOf('one', part(0, 3)), recordingOf('two', part(2, 4))])

@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { AppError } from '../shared/error.ts'
 import { systemClock } from '../shared/node/clock.ts'
+import { tuneHeap } from '../shared/node/heap.ts'
 import { createLog } from '../shared/node/log.ts'
 import { stopSignal } from '../shared/node/stop-signal.ts'
 import { type Config, dataDirectory, readConfig } from './config.ts'
 import { withDemoCamera } from './demo-camera.ts'
 import { doorInfo } from './door-info.ts'
 import { readEnrolment } from './enrolment.ts'
-import { tuneHeap } from './heap.ts'
 import { startAgent } from './start.ts'
 
-tuneHeap()
+tuneHeap(60) // More costs memory, less costs CPU and the longest delays live.
 
 const { values } = parseArgs({
   options: {

@@ -7,6 +7,7 @@ import { handlers } from '../cloud/jobs/handlers.ts'
 import { openLocalCloud } from '../cloud/local/local-cloud.ts'
 import { getRecording } from '../cloud/rows/recording.ts'
 import { systemClock } from '../shared/node/clock.ts'
+import { tuneHeap } from '../shared/node/heap.ts'
 import {
   putRecording,
   putSegment,
@@ -34,6 +35,8 @@ const startMs = 1_772_366_400_000
 const segmentMs = 60_000
 const pictureMs = 33
 const soundMs = (1024 * 1000) / 44_100
+
+tuneHeap(30) // As the cloud.
 
 /** Picture and sound of one minute of the stream. */
 function segmentAt(seq: number): SealedSegment {

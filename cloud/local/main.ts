@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { getRequestListener } from '@hono/node-server'
 import { AppError } from '../../shared/error.ts'
 import { systemClock } from '../../shared/node/clock.ts'
+import { tuneHeap } from '../../shared/node/heap.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { socketPath } from '../../shared/node/socket-path.ts'
 import { stopSignal } from '../../shared/node/stop-signal.ts'
@@ -17,6 +18,8 @@ import { dayMs } from '../rows/keys.ts'
 import { openLocalCloud } from './local-cloud.ts'
 import { lookAtMachine } from './machine.ts'
 import { startWorkers } from './worker.ts'
+
+tuneHeap(30) // Jobs stream: nothing here is in a hurry, and an export of eight hours is to stay below 200 MB.
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, 'keep-days': { type: 'string' } } })
 

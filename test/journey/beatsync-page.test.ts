@@ -52,12 +52,14 @@ test.skipIf(!possible)(
     const videos = done.locator('video')
     expect(await videos.count()).toBe(2)
     for (const video of await videos.all()) {
-      await expect.poll(() => video.evaluate((it: HTMLVideoElement) => it.duration)).toBeCloseTo(26.566, 1)
+      const duration = () => video.evaluate((it: HTMLVideoElement) => it.duration)
+      await expect.poll(duration, { timeout: 20_000 }).toBeCloseTo(26.566, 1)
       await video.evaluate((it: HTMLVideoElement) => {
         it.muted = true
         return it.play()
       })
-      await expect.poll(() => video.evaluate((it: HTMLVideoElement) => it.currentTime)).toBeGreaterThan(0.5)
+      const shown = () => video.evaluate((it: HTMLVideoElement) => it.currentTime)
+      await expect.poll(shown, { timeout: 20_000 }).toBeGreaterThan(0.5)
       await video.evaluate((it: HTMLVideoElement) => it.pause())
     }
     const download = page.waitForEvent('download')

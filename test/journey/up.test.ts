@@ -44,6 +44,7 @@ test('a take from the first picture to the file on the disk, by the commands of 
   await phone
 
   const archive = program.archiveOptions
+  await program.until(async () => (await program.recordings()).length > 0, 20_000, 'the take in the archive')
   const { recordings } = JSON.parse((await edgereel(['ls', '--json', ...archive])).stdout) as {
     recordings: { id: string }[]
   }

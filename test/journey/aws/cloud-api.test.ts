@@ -3,8 +3,8 @@ import { closeAwsRigs } from '../../support/emulators/aws-rig.ts'
 
 // The same journey with the cloud on AWS (emulated): the file itself is unchanged.
 process.env.EDGEREEL_TEST_CLOUD = 'aws'
-await import('../cloud-api.test.ts')
 afterAll(async () => {
   delete process.env.EDGEREEL_TEST_CLOUD
-  await closeAwsRigs()
+  await closeAwsRigs() // The last to run, as it is the first to be named.
 })
+await import('../cloud-api.test.ts')

@@ -57,11 +57,11 @@ export const prefixes: Record<
   },
 }
 
-/** Queues that each function sends to; API and expire send again what was lost or redriven, BeatSync waits its turn. */
+/** Queues that each function sends to; API, export and expire send again what was lost or redriven, BeatSync waits its turn. */
 export const sends: Record<QueueName | 'api' | 'expire', QueueName[]> = {
   mux: ['thumbnail', 'export'],
   thumbnail: [],
-  export: ['thumbnail', 'export'],
+  export: ['mux', 'thumbnail', 'export'],
   beatsync: ['beatsync'],
   api: ['mux', 'thumbnail', 'export', 'beatsync'],
   expire: ['mux', 'thumbnail', 'export', 'beatsync'],

@@ -53,7 +53,7 @@ export const beatsyncReuseMs = 23 * 3_600_000 // An older result is made anew: w
 // --- Cloud API
 export const bearerTokenCharsMax = 512 // Ours are 43; room for what a gateway wraps around them.
 export const rangePlaylistMsMax = 86_400_000 // A day of minutes is a playlist of 300 KB.
-export const catalogueTurnMs = 10 // A job that goes through all rows lets requests in so often.
+export const catalogueTurnRows = 500 // A job that goes through all rows lets requests in so often: every 10 ms.
 export const claimsFreshMs = 60_000 // A heartbeat: what agents told of open recordings may be as old anyway.
 export const edgeIndexesMax = 8 // Indexes read for one stream of an answer: a recording cuts a segment at each end; more is a clock that was set.
 export const listScanMax = 1000 // Rows that one page of a filtered list looks at: a second of DynamoDB at most.

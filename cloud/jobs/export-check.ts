@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { segmentName } from '../../shared/contract/segment.ts'
+import { requeueAfterMs, wakeLostMax, wakeLostParallel } from '../../shared/cloud-limits.ts'
+import { keys, segmentName } from '../../shared/contract/segment.ts'
 import { exportPatienceMs, messageDelaySMax } from '../../shared/limits.ts'
 import { work, workKey } from '../rows/keys.ts'
 import { noteMonth } from '../rows/months.ts'
@@ -15,8 +16,10 @@ import {
 } from '../rows/recording.ts'
 import { type SegmentRow, segmentsById } from '../rows/segment.ts'
 import { getTask, newTaskRow } from '../rows/task.ts'
+import { inParallel } from './in-parallel.ts'
 import type { JobPorts } from './job-ports.ts'
 import { sendExport, sendThumbnail } from './messages.ts'
+import { rawCreatedEvent } from './raw-event.ts'
 
 export type ExportInput = { recording: string; version: number; unavailable: Unavailable }
 /** Names of segments that the export goes without, by stream; `failed`: quarantined, else not there. */
@@ -37,6 +40,7 @@ export async function checkExport(
   if (rows?.meta.state !== 'closed' || rows.meta.deletedAt !== undefined) return
   const looked = await lookAtSegments(rows, ports)
   const isLate = ports.clock.nowMs() >= (rows.meta.closedAt ?? 0) + exportPatienceMs
+  if (message.again || isLate) await wakeLost(rows.meta, looked.missing, ports)
   if (looked.missing.length > 0 && !isLate) {
     await waitFor(rows.meta, looked.missing, ports)
     return
@@ -96,6 +100,23 @@ async function waitFor(meta: RecordingRow, missing: Missing[], ports: JobPorts):
   if (status === 'SUCCESS' || status === 'FAILED') {
     await sendExport(ports.queue, { kind: 'check', recording: meta.id })
   }
+}
+
+/**
+ * Segments that lie in the store though nobody told of them: the event was lost, and the agent, which asks for what is
+ * no MP4 yet, has been started anew since. What has only not come yet is not there.
+ */
+async function wakeLost(
+  { agent }: RecordingRow,
+  missing: Missing[],
+  { store, queue, clock }: JobPorts,
+): Promise<void> {
+  await inParallel(missing.slice(0, wakeLostMax), wakeLostParallel, async (segment) => {
+    const key = keys.raw({ agent, ...segment }, 'json')
+    const head = await store.head(key, { sizeOnly: true })
+    if (head && clock.nowMs() - head.lastModifiedMs >= requeueAfterMs)
+      await queue.send('mux', rawCreatedEvent(key, head.sizeBytes))
+  })
 }
 
 const earlyMs = 1000 // A queue may deliver this much before its time.

@@ -122,6 +122,29 @@ describe.skipIf(missing)('the jobs on AWS', () => {
     await expectOneEffect(rig, 'lost')
   })
 
+  test('events that never come, and an agent that has forgotten: the recording looks for its segments', {
+    timeout: 120_000,
+  }, async () => {
+    await using rig = await openAwsRig()
+    let lost = 0
+    rig.world.deliver = (send) => {
+      lost += 1
+      if (lost > 3) send()
+    }
+    await arrive(rig)
+    await work(rig)
+    const check = () =>
+      rig.cloud.queue.send('export', JSON.stringify({ kind: 'check', recording: 'take', again: true }))
+    await check() // It comes every quarter of an hour: too early, it looks and lets them be.
+    await work(rig)
+    expect((await rig.cloud.store.list('media/')).keys).toEqual([])
+    rig.world.aheadMs += 16 * 60_000
+    await check()
+    await work(rig)
+    await settle(rig)
+    await expectOneEffect(rig, 'forgotten')
+  })
+
   test('poison fails for ever without its batch mates, waits among the dead letters, and works when it is mended', {
     timeout: 120_000,
   }, async () => {

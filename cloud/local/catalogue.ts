@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { catalogueTurnMs, pageBytesMax } from '../../shared/cloud-limits.ts'
+import { catalogueTurnRows, pageBytesMax } from '../../shared/cloud-limits.ts'
 import { AppError } from '../../shared/error.ts'
 import type { Clock } from '../../shared/node/clock.ts'
 import type { Catalogue, Condition, Query, Row } from '../ports.ts'
@@ -13,7 +13,7 @@ type Stored = { pk: string; sk: string; version: number; json: string; sortKey: 
 export class LocalCatalogue implements Catalogue {
   readonly #database: DatabaseSync
   readonly #clock: Pick<Clock, 'nowMs'>
-  #turnAtMs = 0
+  #readInTurn = 0
 
   constructor(database: DatabaseSync, clock: Pick<Clock, 'nowMs'>) {
     this.#database = database
@@ -22,16 +22,17 @@ export class LocalCatalogue implements Catalogue {
   }
 
   async get(pk: string, sk: string): Promise<Row | undefined> {
-    await this.#giveWay()
+    await this.#giveWay(1)
     const stored = this.#find(pk, sk)
     return stored && decode(stored)
   }
 
   /** Answers are there at once, so whoever asks on and on would let nobody else in: no request, no timer. */
-  async #giveWay(): Promise<void> {
-    if (performance.now() - this.#turnAtMs < catalogueTurnMs) return
+  async #giveWay(rows: number): Promise<void> {
+    this.#readInTurn += rows
+    if (this.#readInTurn < catalogueTurnRows) return
+    this.#readInTurn = 0
     await nextTurn()
-    this.#turnAtMs = performance.now()
   }
 
   async put(row: Row, condition: Condition): Promise<number> {
@@ -60,7 +61,12 @@ export class LocalCatalogue implements Catalogue {
   }
 
   async query(query: Query): Promise<{ rows: Row[]; cursor?: string }> {
-    await this.#giveWay()
+    const page = this.#readPage(query)
+    await this.#giveWay(page.rows.length + 1)
+    return page
+  }
+
+  #readPage(query: Query): { rows: Row[]; cursor?: string } {
     const { sql, values } = this.#select(query)
     const rows: Row[] = []
     let bytes = 0

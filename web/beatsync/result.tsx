@@ -83,9 +83,11 @@ function Result({ result }: { result: BeatsyncResult }): JSX.Element {
 
 function Files({ result }: { result: BeatsyncResult }): JSX.Element {
   const words = text.value.beatsync
+  // By name: a catalogue on DynamoDB keeps no order of attributes.
+  const files = Object.entries(result.variants).sort(([a], [b]) => (a < b ? -1 : 1))
   return (
     <div class="beatsync-results">
-      {Object.entries(result.variants).map(([variant, { download, cut, sizeBytes }]) => (
+      {files.map(([variant, { download, cut, sizeBytes }]) => (
         <figure key={variant}>
           {/* biome-ignore lint/a11y/useMediaCaption: a dance has no captions. */}
           <video class="player" controls playsInline preload="metadata" src={download} />

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { rename, rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import type { RecordingDetail, RecordingItem } from '../../shared/contract/api.t
 import type { Task } from '../../shared/contract/task.ts'
 import { AppError } from '../../shared/error.ts'
 import { systemClock } from '../../shared/node/clock.ts'
+import { makeParent } from './make-parent.ts'
 import { secondsOption, wallMsOption, wholeOption } from './option.ts'
 import { durationText, type Output, Progress, print, sizeText, table, timeText } from './output.ts'
 import type { Server } from './server.ts'
@@ -173,7 +174,9 @@ function finish(progress: Progress, recording: RecordingDetail): RecordingDetail
   return recording
 }
 
-/** Into `<path>.part` first: a broken download never looks like a whole one. */
+const stopSignals = ['SIGINT', 'SIGTERM'] as const
+
+/** Into `<path>.part` first: a broken download never looks like a whole one, and leaves nothing, by Ctrl-C neither. */
 export async function download(server: Server, output: Output, from: string, path: string): Promise<number> {
   const response = await server.fetch(from)
   const total = Number(response.headers.get('content-length') ?? 0)
@@ -182,7 +185,7 @@ export async function download(server: Server, output: Output, from: string, pat
       en: 'the server sent no file; try again',
       zh: '服务器没有发送文件，请重试',
     })
-  await mkdir(dirname(path), { recursive: true })
+  await makeParent(path)
   const progress = new Progress(output)
   let bytes = 0
   const count = new Transform({
@@ -193,8 +196,12 @@ export async function download(server: Server, output: Output, from: string, pat
     },
   })
   const part = `${path}.part`
+  const stopped = new AbortController()
+  const stop = () => stopped.abort()
+  for (const name of stopSignals) process.once(name, stop)
   try {
-    await pipeline(Readable.fromWeb(response.body as never), count, createWriteStream(part))
+    const file = createWriteStream(part)
+    await pipeline(Readable.fromWeb(response.body as never), count, file, { signal: stopped.signal })
     await rename(part, path)
   } catch (cause) {
     await rm(part, { force: true })
@@ -207,6 +214,7 @@ export async function download(server: Server, output: Output, from: string, pat
       { cause },
     )
   } finally {
+    for (const name of stopSignals) process.off(name, stop)
     progress.done()
   }
   return bytes

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PhonesAnswer, TokenInfo } from '../../shared/contract/agent-api.ts'
 import type { RecordingDetail } from '../../shared/contract/api.ts'
 import { AppError } from '../../shared/error.ts'
+import { dataDirectory } from '../config.ts'
 import { simPhone } from '../sim/phone.ts'
 import { ownServer, type Server } from './server.ts'
 import { inLanguage } from './words.ts'
@@ -34,13 +35,13 @@ export async function runDemo(options: {
     en: 'A simulated IP camera is there too, as demo-camera: it is fetched from while somebody watches or records it.',
     zh: '另有模拟网络摄像机 demo-camera：有人观看或录制时才会取流。',
   })
-  await firstTake(server, signal)
+  await firstTake(server, options.data, signal)
   await startPhone(server, signal)
   say({
     en: 'The phone goes on filming: stop it on the page when you like.',
     zh: '手机继续拍摄：可随时在网页上停止。',
   })
-  say(realPhoneWords(options.lan, port))
+  say(realPhoneWords(options, dataWords(options.data)))
   await phone
 }
 
@@ -58,7 +59,7 @@ async function publisherToken(server: Server): Promise<string> {
   return made.token
 }
 
-async function firstTake(server: Server, signal: AbortSignal): Promise<void> {
+async function firstTake(server: Server, data: string, signal: AbortSignal): Promise<void> {
   const started = await startPhone(server, signal)
   await sleep(takeMs, undefined, { signal })
   await server.call('POST', '/agent/v1/phones/stop')
@@ -71,16 +72,22 @@ async function firstTake(server: Server, signal: AbortSignal): Promise<void> {
     if (answer instanceof AppError) {
       if (answer.kind === 'FailedPrecondition') return say(elsewhereWords(id, answer))
     } else if (answer.streams[0]?.export.files[0]) {
-      return say(finishedWords(id, answer.streams[0].units))
+      return say(finishedWords(id, answer.streams[0].units, dataWords(data)))
     }
     await sleep(pollMs, undefined, { signal })
   }
 }
 
-function finishedWords(id: string, pictures: number) {
+/** What finds this data directory again; nothing where it is the usual one. */
+export function dataWords(data: string): string {
+  if (data === dataDirectory(undefined)) return ''
+  return ` --data ${/^[\w./\\:@-]+$/.test(data) ? data : `"${data}"`}`
+}
+
+function finishedWords(id: string, pictures: number, where: string) {
   return {
-    en: `First recording finished: ${id}, ${pictures} pictures with their own times. Download it: npm run -s edgereel -- get ${id}`,
-    zh: `第一段录像已完成：${id}，共 ${pictures} 帧，时间真实。下载：npm run -s edgereel -- get ${id}`,
+    en: `First recording finished: ${id}, ${pictures} pictures with their own times. Download it: npm run -s edgereel -- get ${id}${where}`,
+    zh: `第一段录像已完成：${id}，共 ${pictures} 帧，时间真实。下载：npm run -s edgereel -- get ${id}${where}`,
   }
 }
 
@@ -103,15 +110,15 @@ async function startPhone(server: Server, signal: AbortSignal): Promise<PhonesAn
   }
 }
 
-function realPhoneWords(lan: boolean, port: number): { en: string; zh: string } {
+function realPhoneWords({ lan, port }: { lan: boolean; port: number }, where: string) {
   if (lan)
     return {
       en: 'To add a phone, open Phones on the page: it shows the address as a QR code.',
       zh: '添加手机：在网页打开“手机”，页面以二维码显示地址。',
     }
   return {
-    en: `To add a real phone: stop this (Ctrl-C), run "npm run -s edgereel -- up --lan", enter ws://<this machine's address>:${port}/android-cam in the app, and allow the phone on the page. Only --lan opens the port to the network.`,
-    zh: `添加真实手机：先停止（Ctrl-C），运行 "npm run -s edgereel -- up --lan"，在应用中输入 ws://<本机地址>:${port}/android-cam，并在网页上允许该手机。只有 --lan 才会对局域网开放端口。`,
+    en: `To add a real phone: stop this (Ctrl-C), run "npm run -s edgereel -- up --lan${where}", enter ws://<this machine's address>:${port}/android-cam in the app, and allow the phone on the page. Only --lan opens the port to the network.`,
+    zh: `添加真实手机：先停止（Ctrl-C），运行 "npm run -s edgereel -- up --lan${where}"，在应用中输入 ws://<本机地址>:${port}/android-cam，并在网页上允许该手机。只有 --lan 才会对局域网开放端口。`,
   }
 }
 

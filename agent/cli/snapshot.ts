@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { makeParent } from './make-parent.ts'
 import { timeOption } from './option.ts'
 import { type Output, print, sizeText } from './output.ts'
 import type { Server } from './server.ts'
@@ -28,7 +29,7 @@ export async function snapshot(
 
 async function save(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeParent(path)
     await writeFile(path, bytes)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)

@@ -72,13 +72,14 @@ function uploadText({
   pendingSegments,
   pendingBytes,
   message,
+  messageZh,
   lastSuccessAt,
 }: NonNullable<AgentStats['upload']>) {
   const left = `${pendingSegments} (${sizeText(pendingBytes)})`
   const words = [
     state,
     ...(pendingSegments > 0 ? [inLanguage({ en: `${left} to go`, zh: `待上传 ${left}` })] : []),
-    ...(message ? [message] : []),
+    ...(message ? [inLanguage({ en: message, zh: messageZh ?? message })] : []),
     ...(lastSuccessAt
       ? [`${inLanguage({ en: 'last success', zh: '最近成功' })} ${timeText(lastSuccessAt)}`]
       : []),

@@ -176,14 +176,25 @@ function agentStats(parts: CommandParts, uptimeMs: number): AgentStats {
   }
 }
 
-const waitingWords: Record<Exclude<UploadState, 'ok'>, string> = {
-  paused: 'uploads wait for their hours',
-  offline: 'the cloud cannot be reached',
-  certificate: 'the certificate of the cloud is not the right one',
-  throttled: 'the cloud asks for patience',
-  auth: 'the cloud does not accept the token of this agent',
-  refused: 'the cloud refuses what is uploaded',
-  denied: 'the store denies uploads',
+type Words = { message: string; messageZh?: string }
+
+const waitingWords: Record<Exclude<UploadState, 'ok'>, Words> = {
+  paused: { message: 'uploads wait for their hours', messageZh: '上传正在等待允许的时段' },
+  offline: { message: 'the cloud cannot be reached', messageZh: '无法连接云端' },
+  certificate: {
+    message: 'the certificate of the cloud is not the right one',
+    messageZh: '云端的证书不正确',
+  },
+  throttled: { message: 'the cloud asks for patience', messageZh: '云端要求稍后再试' },
+  auth: { message: 'the cloud does not accept the token of this agent', messageZh: '云端不接受本机的令牌' },
+  refused: { message: 'the cloud refuses what is uploaded', messageZh: '云端拒绝上传的内容' },
+  denied: { message: 'the store denies uploads', messageZh: '存储拒绝上传' },
+}
+
+/** What the cloud said, else what the state means. */
+function waitingFor(state: Exclude<UploadState, 'ok'>, said: Words | undefined): Words {
+  const { message, messageZh } = said ?? waitingWords[state]
+  return { message, ...(messageZh !== undefined && { messageZh }) }
 }
 
 function uploadStats(uploader: Pick<Uploader, 'status'>): NonNullable<AgentStats['upload']> {
@@ -193,6 +204,6 @@ function uploadStats(uploader: Pick<Uploader, 'status'>): NonNullable<AgentStats
     pendingSegments: pending,
     pendingBytes,
     ...(lastSuccessMs === undefined ? {} : { lastSuccessAt: lastSuccessMs }),
-    ...(state === 'ok' ? {} : { message: error?.message ?? waitingWords[state] }),
+    ...(state === 'ok' ? {} : waitingFor(state, error)),
   }
 }

@@ -282,6 +282,7 @@ export const stats = z.object({
       pendingSegments: count,
       pendingBytes: count,
       message: z.string().optional(),
+      messageZh: z.string().optional(),
       lastSuccessAt: wallMs.optional(),
     })
     .optional(),

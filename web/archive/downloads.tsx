@@ -24,10 +24,20 @@ export function Downloads({ recording }: { recording: RecordingDetail }): JSX.El
               <span class="muted">{link.hint}</span>
             </a>
           ))}
+          {soundNotesOf(stream).map((note) => (
+            <p key={note} class="muted small">
+              {text.value.archive.soundNote(note)}
+            </p>
+          ))}
         </div>
       ))}
     </section>
   )
+}
+
+/** What is not as it should be with the sound of its files; one line, however many parts say the same. */
+function soundNotesOf({ export: { files } }: RecordingDetail['streams'][number]): string[] {
+  return [...new Set(files.flatMap(({ soundNote }) => soundNote ?? []))]
 }
 
 function linksOf(id: string, stream: RecordingDetail['streams'][number]): Link[] {

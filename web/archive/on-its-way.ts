@@ -2,7 +2,6 @@ import type { RecordingDetail, RecordingItem } from '../../shared/contract/api.t
 import type { Recording } from '../../shared/contract/recording.ts'
 import { cloud } from '../api.ts'
 import { nowMs } from '../clock.ts'
-import { ApiError } from '../http.ts'
 import { recordings } from '../model.ts'
 
 /**
@@ -14,10 +13,12 @@ const onItsWayMs = 15_000 // Longer than a claim takes to arrive; what is longer
 
 const stateOf = ({ state }: Recording): RecordingItem['state'] => (state === 'closed' ? 'processing' : state)
 
+const isNew = ({ to }: Recording): boolean => to === null || to > nowMs() - onItsWayMs
+
 /** What goes on or has just ended, and is not among `there`; newest first. */
 export function onTheirWay(known: readonly Recording[], there: ReadonlySet<string>): RecordingItem[] {
   return known
-    .filter(({ id, to }) => !there.has(id) && (to === null || to > nowMs() - onItsWayMs))
+    .filter((recording) => !there.has(recording.id) && isNew(recording))
     .map((recording) => {
       const streams = recording.streams.map(({ name }) => name)
       return { ...headOf(recording), state: stateOf(recording), streams }
@@ -42,16 +43,15 @@ export type Found = { recording: RecordingDetail; isThere: boolean }
 
 /** The recorder's word for what goes on, the archive's for what has ended. Throws `ApiError` 404 when neither knows it. */
 export async function findRecording(id: string, signal: AbortSignal): Promise<Found> {
-  const known = () => recordings.value.value?.find((recording) => recording.id === id)
-  const open = known()
-  if (open && open.state !== 'closed') return { recording: detailOf(open), isThere: false }
-  try {
-    return { recording: await cloud.recording(id, signal), isThere: true }
-  } catch (cause) {
-    if (!(cause instanceof ApiError) || cause.status !== 404) throw cause
-    if (!recordings.value.value) await recordings.refresh()
-    const mine = known()
-    if (!mine || (mine.to !== null && mine.to < nowMs() - onItsWayMs)) throw cause
+  if (!recordings.value.value && !recordings.error.value) await recordings.refresh()
+  const mine = recordings.value.value?.find((recording) => recording.id === id)
+  if (mine && (mine.state !== 'closed' || (isNew(mine) && !(await isListed(mine, signal)))))
     return { recording: detailOf(mine), isThere: false }
-  }
+  return { recording: await cloud.recording(id, signal), isThere: true }
+}
+
+/** Asked of the list, where one that has not arrived is no error. */
+async function isListed({ id, from }: Recording, signal: AbortSignal): Promise<boolean> {
+  const { recordings: there } = await cloud.recordings({ from, to: from + 1 }, signal)
+  return there.some((recording) => recording.id === id)
 }

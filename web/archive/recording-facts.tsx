@@ -18,12 +18,14 @@ function rowsOf(recording: RecordingDetail, isThere: boolean): [string, Componen
   const words = text.value.archive
   const { from, to, streams } = recording
   const units = streams.reduce((sum, stream) => sum + stream.units, 0)
+  const damaged = streams.reduce((sum, stream) => sum + (stream.damaged ?? 0), 0)
   const bytes = streams.flatMap((stream) => stream.export.files).reduce((sum, file) => sum + file.mp4Bytes, 0)
   return [
     [words.begun, formatDateTime(from, language.value)],
     [words.ended, to === null ? words.stillOpen : formatDateTime(to, language.value)],
     ...(to === null ? [] : [[words.duration, formatDuration(to - from)] as [string, string]]),
     ...(isThere ? [[words.pictures, units.toLocaleString()] as [string, string]] : []), // Counted in the archive.
+    ...(damaged > 0 ? [[words.damaged, damaged.toLocaleString()] as [string, string]] : []),
     ...clockRows(recording),
     ...(bytes > 0 ? [[words.size, formatBytes(bytes)] as [string, string]] : []),
     [words.agent, recording.agent],

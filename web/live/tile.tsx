@@ -4,6 +4,7 @@ import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { formatBitRate, formatDuration } from '../format.ts'
 import { mayOperate, openRecordings, streams } from '../model.ts'
 import { goTo, route } from '../route.ts'
+import { isSilent } from '../status/alarms.ts'
 import { text } from '../text/text.ts'
 import { Icon } from '../ui/icon.tsx'
 import { Button, Pill } from '../ui/parts.tsx'
@@ -91,11 +92,12 @@ function SelectBox({ name }: { name: string }): JSX.Element | null {
 
 function Badges({ stream }: { stream: StreamInfo }): JSX.Element {
   const words = text.value.live
+  const silent = isSilent(stream)
   return (
     <div class="tile-badges">
-      <Pill tone={stream.state === 'live' ? 'ok' : 'plain'}>
+      <Pill tone={silent ? 'warn' : stream.state === 'live' ? 'ok' : 'plain'}>
         <span class="state-dot" />
-        {words.state[stream.state]}
+        {silent ? words.silent : words.state[stream.state]}
       </Pill>
       <RecordingBadge stream={stream} />
       {stream.viewers > 0 && (
@@ -127,7 +129,7 @@ function RecordingBadge({ stream }: { stream: StreamInfo }): JSX.Element | null 
 function Figures({ stream }: { stream: StreamInfo }): JSX.Element {
   const { video, fps, bitsPerSecond } = stream
   const now = useSeconds()
-  if (stream.state === 'waiting') {
+  if (stream.state === 'waiting' || isSilent(stream)) {
     const since = stream.lastUnitAt
     const words = text.value.live
     return (

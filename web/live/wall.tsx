@@ -3,6 +3,7 @@ import type { StreamInfo } from '../../shared/contract/agent-api.ts'
 import { mayOperate, openRecordings, phones, recordings, streams } from '../model.ts'
 import { useResources } from '../poll.ts'
 import { hrefOf } from '../route.ts'
+import { isSilent } from '../status/alarms.ts'
 import { text } from '../text/text.ts'
 import { Button, Empty, Problem } from '../ui/parts.tsx'
 import { OpenRecordings } from './open-recordings.tsx'
@@ -39,7 +40,7 @@ const inOrder = (list: StreamInfo[]): StreamInfo[] => list.toSorted((a, b) => by
 function Heading(): JSX.Element {
   const words = text.value.live
   const list = streams.value.value ?? []
-  const live = list.filter(({ state }) => state === 'live').length
+  const live = list.filter((stream) => stream.state === 'live' && !isSilent(stream)).length
   const open = openRecordings.value.length
   const all = list.map(({ name }) => name)
   const selecting = selection.value !== undefined

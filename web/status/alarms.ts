@@ -1,10 +1,14 @@
 import type { AgentStats, StreamInfo } from '../../shared/contract/agent-api.ts'
 import type { Health } from '../../shared/contract/api.ts'
 import type { Recording } from '../../shared/contract/recording.ts'
+import { nowMs } from '../clock.ts'
 import { formatBytes } from '../format.ts'
 import type { Texts } from '../text/en.ts'
 
 const diskWarnPercent = 95 // A ring in overwrite mode lives near its quota; past this a claim may soon hold all of it.
+const silentMs = 5000 // More than the figures and the clock of the page may be late; less than a recorder gives a source up.
+
+type Upload = NonNullable<AgentStats['upload']>
 
 export type StatusInput = {
   stats: AgentStats | undefined
@@ -27,10 +31,16 @@ export function alarmsOf(input: StatusInput, words: Texts): string[] {
   if (agentSilent) alarms.push(words.status.alarmAgent)
   alarms.push(...diskAlarms(stats?.ring, words), ...cameraAlarms(streams, open, words))
   if (cloudSilent) alarms.push(words.status.alarmCloud)
-  if (stats?.upload?.state === 'waiting' && stats.upload.message) alarms.push(stats.upload.message)
+  const upload = stats?.upload
+  const why = upload?.state === 'waiting' ? uploadReason(upload, words) : undefined
+  if (why) alarms.push(why)
   alarms.push(...cloudAlarms(health, words))
   if (stats?.door?.lan && stats.door.allowWithoutToken) alarms.push(words.status.alarmOpenPhones)
   return alarms
+}
+
+export function uploadReason({ message, messageZh }: Upload, words: Texts): string | undefined {
+  return (words.language === '中文' ? messageZh : undefined) ?? message
 }
 
 function diskAlarms(ring: AgentStats['ring'], words: Texts): string[] {
@@ -47,7 +57,7 @@ export function cameraAlarms(
 ): string[] {
   return streams.flatMap((stream) => {
     const { name, state, camera, recordings } = stream
-    if (state === 'live') return []
+    if (state === 'live' && !isSilent(stream)) return []
     if (camera?.state === 'offline') {
       const why = awayReason(stream, words)
       return [words.status.alarmCamera(name, why ?? words.live.waiting)]
@@ -55,6 +65,11 @@ export function cameraAlarms(
     const mine = open.find(({ id, state: goesOn }) => goesOn === 'open' && recordings.includes(id))
     return mine ? [words.status.alarmSilent(name, mine.title ?? mine.id)] : []
   })
+}
+
+/** A source that is connected and sends nothing. */
+export function isSilent({ state, lastUnitAt }: StreamInfo): boolean {
+  return state === 'live' && lastUnitAt !== undefined && nowMs() - lastUnitAt > silentMs
 }
 
 /** Why a camera that is fetched from does not come. */

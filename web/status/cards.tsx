@@ -5,7 +5,7 @@ import { formatBytes, formatDateTime, formatSpan } from '../format.ts'
 import { language, text } from '../text/text.ts'
 import { Icon, type IconName } from '../ui/icon.tsx'
 import { Bar, Facts, Pill } from '../ui/parts.tsx'
-import { usedPercent } from './alarms.ts'
+import { uploadReason, usedPercent } from './alarms.ts'
 
 type CardProps = { icon: IconName; title: string; side?: ComponentChildren; children: ComponentChildren }
 
@@ -62,7 +62,7 @@ export function UploadCard({ upload }: { upload: NonNullable<AgentStats['upload'
           ? words.pendingNone
           : words.pending(upload.pendingSegments, formatBytes(upload.pendingBytes))}
       </p>
-      {upload.message && <p class="muted">{upload.message}</p>}
+      {upload.message && <p class="muted">{uploadReason(upload, text.value)}</p>}
       {upload.lastSuccessAt !== undefined && (
         <Facts rows={[[words.lastSuccess, formatDateTime(upload.lastSuccessAt, language.value)]]} />
       )}

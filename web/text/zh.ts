@@ -17,6 +17,19 @@ const causes: Record<GapCause, string> = {
   missing: '有一部分始终未到达存档',
 }
 
+/** The notes of an export are English; one that is not known is shown as it is. */
+function soundNoteZh(note: string): string {
+  const [, why, kept, left] =
+    /^FFmpeg (was not found|could not convert the sound): the sound (?:is (\S+) as it came|\((\S+)\) is left out)\.$/.exec(
+      note,
+    ) ?? []
+  if (why === undefined) return `声音：${note}`
+  const because = why === 'was not found' ? '未找到 FFmpeg' : 'FFmpeg 无法转换声音'
+  return kept === undefined
+    ? `${because}：文件不含声音（${left}）。`
+    : `${because}：声音保持原样（${kept}）。`
+}
+
 export const zh: Texts = {
   language: '中文',
   otherLanguage: 'English',
@@ -59,6 +72,7 @@ export const zh: Texts = {
     readyAction: '启动手机',
     emptySim: '没有摄像头也可以试用，在终端运行：',
     state: { live: '在线', waiting: '等待' },
+    silent: '没有画面',
     rec: '录制',
     recAria: (elapsed) => `已录制 ${elapsed}`,
     viewers: (n) => `${n} 人观看`,
@@ -202,6 +216,7 @@ export const zh: Texts = {
     duration: '时长',
     pictures: '画面数',
     clock: '时钟',
+    damaged: '收到时已损坏（保留）',
     clockText: (bound) => `误差在 ${bound} 以内`,
     clockArrival: (bound) => `采用到达时间（摄像头时钟不可用），± ${bound}`,
     size: '大小',
@@ -217,6 +232,7 @@ export const zh: Texts = {
     downloads: '下载',
     mp4: 'MP4',
     h264: 'H.264',
+    soundNote: soundNoteZh,
     h264Hint: '原始码流',
     csv: 'timestamps.csv',
     csvHint: '每一帧的时间',

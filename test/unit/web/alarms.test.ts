@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Health } from '../../../shared/contract/api.ts'
-import { alarmsOf, usedPercent } from '../../../web/status/alarms.ts'
+import { alarmsOf, isSilent, usedPercent } from '../../../web/status/alarms.ts'
 import { en } from '../../../web/text/en.ts'
 import { zh } from '../../../web/text/zh.ts'
 import { busyLab, newLab, openRecording, stream } from '../../support/page-data.ts'
@@ -99,4 +99,30 @@ test("the recorder's words for its disk become sentences, those that are not kno
   const said = (alarm: string) => alarmsOf({ ...calm, stats: { ...stats, ring: { ...ring, alarm } } }, zh)
   expect(said('disk full')[0]).toMatch(/^磁盘已满/)
   expect(said('the disk failed: EIO')).toEqual(['the disk failed: EIO'])
+})
+
+test('a source that is connected and stands still gives no pictures, whatever it is called', () => {
+  const now = Date.now()
+  const streams = [
+    stream('still', { lastUnitAt: now - 60_000, recordings: ['a'] }),
+    stream('moves', { lastUnitAt: now, recordings: ['a'] }),
+  ]
+  expect(streams.map(isSilent)).toEqual([true, false])
+  const open = [openRecording(now - 90_000, 'a', ['still', 'moves'], 'Take 1')]
+  expect(alarmsOf({ ...calm, stats: undefined, streams, open }, en)).toEqual([
+    'still gives no pictures, and is being recorded in “Take 1”.',
+  ])
+})
+
+test('why uploads wait is said in the language of the page, where the recorder has it', () => {
+  const { stats } = busyLab(0)
+  const upload = {
+    state: 'waiting',
+    pendingSegments: 1,
+    pendingBytes: 1,
+    message: 'a',
+    messageZh: '甲',
+  } as const
+  expect(alarmsOf({ ...calm, stats: { ...stats, upload } }, en)).toEqual(['a'])
+  expect(alarmsOf({ ...calm, stats: { ...stats, upload } }, zh)).toEqual(['甲'])
 })

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
-import { onTheirWay } from '../../../web/archive/on-its-way.ts'
+import { afterEach, expect, test, vi } from 'vitest'
+import { findRecording, onTheirWay } from '../../../web/archive/on-its-way.ts'
+import { recordings } from '../../../web/model.ts'
 import { openRecording } from '../../support/page-data.ts'
 
 const none: ReadonlySet<string> = new Set()
@@ -20,3 +21,21 @@ test('one that has just ended is on its way; one that ended long ago is not ther
   expect(onTheirWay(ended(Date.now()), none).map(({ state }) => state)).toEqual(['processing'])
   expect(onTheirWay(ended(Date.now() - 60_000), none)).toEqual([])
 })
+
+// A 404 that everyone meets who stops a recording would teach people to look away from the console.
+test.each([
+  ['goes on', null, []],
+  ['has just ended, and is on its way', 2000, ['/v1/recordings?limit=24&from=1000&to=1001']],
+])('the archive is not asked for a recording that %s', async (_, ago, expected) => {
+  const to = ago === null ? null : Date.now() - ago
+  const mine = { ...openRecording(1000, 'a', ['gate']), ...(to !== null && { state: 'closed', to }) }
+  const asked: string[] = []
+  vi.stubGlobal('fetch', async (path: string) => {
+    if (path.startsWith('/v1/')) asked.push(path)
+    return Response.json({ recordings: path.startsWith('/v1/') ? [] : [mine] })
+  })
+  await recordings.refresh()
+  const { isThere, recording } = await findRecording('a', new AbortController().signal)
+  expect([isThere, recording.id, asked]).toEqual([false, 'a', expected])
+})
+afterEach(() => void vi.unstubAllGlobals())

@@ -39,3 +39,14 @@ test('Chinese texts are Chinese', () => {
   const foreign = flatten(zh).filter(([, words]) => !/[\u4e00-\u9fff]/.test(words))
   expect(foreign.map(([path]) => path).filter((path) => !alike.includes(path))).toEqual([])
 })
+
+test.each([
+  ['FFmpeg was not found: the sound is alaw as it came.', '未找到 FFmpeg：声音保持原样（alaw）。'],
+  [
+    'FFmpeg could not convert the sound: the sound (opus) is left out.',
+    'FFmpeg 无法转换声音：文件不含声音（opus）。',
+  ],
+  ['something new', '声音：something new'],
+])('the note of an export in Chinese: %s', (note, expected) => {
+  expect(zh.archive.soundNote(note)).toBe(expected)
+})

@@ -237,7 +237,10 @@ test('figures have the shape of the contract', async () => {
     uptimeMs: 5000,
     streams: { live: 1, waiting: 0 },
     phones: { connected: 1, waiting: 0 },
-    upload: { state: 'waiting', pendingSegments: 7, message: 'the cloud cannot be reached' },
+    upload: {
+      ...{ state: 'waiting', pendingSegments: 7 },
+      ...{ message: 'the cloud cannot be reached', messageZh: '无法连接云端' },
+    },
   })
 })
 

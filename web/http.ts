@@ -65,5 +65,5 @@ async function refusal(response: Response): Promise<ApiError> {
   return new ApiError(response.status, words ?? `HTTP ${response.status}`, requestId)
 }
 
-const unreachable = (): string =>
+export const unreachable = (): string =>
   language.value === 'zh' ? '无法连接服务器，正在重试。' : 'The server does not answer; trying again.'

@@ -1,9 +1,10 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { ApiError, signedOut } from './http.ts'
+import { ApiError, signedOut, unreachable } from './http.ts'
 
 const everyMs = 2000 // Quick enough to follow a recording, slow enough for a hundred open pages.
 const backoffMaxMs = 30_000
+const answerMaxMs = 10_000 // A server that hangs is told from one that is slow; what it said before is not the truth for ever.
 
 /** One answer of the server, kept fresh while somebody looks at it. */
 export type Resource<T> = {
@@ -16,7 +17,7 @@ export type Resource<T> = {
 }
 
 /**
- * Loads every 2 s while at least one component watches and the page is visible; after a failure with
+ * Loads every 2 s while at least one component watches and the page is visible; after a failure (or 10 s of silence) with
  * growing pauses up to 30 s; at once when the page becomes visible again. A value that is `settled` stays
  * as it is until somebody refreshes it.
  */
@@ -36,16 +37,20 @@ export function createResource<T>(
     flight?.abort()
     const mine = new AbortController()
     flight = mine
+    const late = setTimeout(() => mine.abort(), answerMaxMs)
     try {
       const loaded = await load(mine.signal)
-      if (mine.signal.aborted) return
+      if (flight !== mine) return
       value.value = loaded
       error.value = undefined
       failures = 0
     } catch (cause) {
-      if (mine.signal.aborted) return
+      if (flight !== mine) return
       failures += 1
-      error.value = cause instanceof ApiError ? cause : new ApiError(0, String(cause))
+      const words = mine.signal.aborted ? unreachable() : String(cause)
+      error.value = cause instanceof ApiError ? cause : new ApiError(0, words)
+    } finally {
+      clearTimeout(late)
     }
     flight = undefined
     plan()
@@ -73,6 +78,7 @@ export function createResource<T>(
       document.removeEventListener('visibilitychange', onVisibility)
       clearTimeout(timer)
       flight?.abort()
+      flight = undefined
     }
   }
   return { value, error, refresh, watch }

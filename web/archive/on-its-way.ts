@@ -15,10 +15,13 @@ const stateOf = ({ state }: Recording): RecordingItem['state'] => (state === 'cl
 
 const isNew = ({ to }: Recording): boolean => to === null || to > nowMs() - onItsWayMs
 
+const arrived = new Set<string>() // Seen in the archive: what is not there any more was deleted, and is not on its way.
+
 /** What goes on or has just ended, and is not among `there`; newest first. */
 export function onTheirWay(known: readonly Recording[], there: ReadonlySet<string>): RecordingItem[] {
+  for (const { id } of known) if (there.has(id)) arrived.add(id)
   return known
-    .filter((recording) => !there.has(recording.id) && isNew(recording))
+    .filter((recording) => !arrived.has(recording.id) && isNew(recording))
     .map((recording) => {
       const streams = recording.streams.map(({ name }) => name)
       return { ...headOf(recording), state: stateOf(recording), streams }
@@ -45,13 +48,16 @@ export type Found = { recording: RecordingDetail; isThere: boolean }
 export async function findRecording(id: string, signal: AbortSignal): Promise<Found> {
   if (!recordings.value.value && !recordings.error.value) await recordings.refresh()
   const mine = recordings.value.value?.find((recording) => recording.id === id)
-  if (mine && (mine.state !== 'closed' || (isNew(mine) && !(await isListed(mine, signal)))))
-    return { recording: detailOf(mine), isThere: false }
+  if (mine && !(await hasArrived(mine, signal))) return { recording: detailOf(mine), isThere: false }
   return { recording: await cloud.recording(id, signal), isThere: true }
 }
 
-/** Asked of the list, where one that has not arrived is no error. */
-async function isListed({ id, from }: Recording, signal: AbortSignal): Promise<boolean> {
+/** One that has just ended is asked for by the list, where it is no error that it is not there yet. */
+async function hasArrived(mine: Recording, signal: AbortSignal): Promise<boolean> {
+  const { id, from, state } = mine
+  if (state !== 'closed') return false
+  if (arrived.has(id) || !isNew(mine)) return true
   const { recordings: there } = await cloud.recordings({ from, to: from + 1 }, signal)
-  return there.some((recording) => recording.id === id)
+  if (there.some((recording) => recording.id === id)) arrived.add(id)
+  return arrived.has(id)
 }

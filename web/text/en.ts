@@ -228,7 +228,8 @@ export const en = {
     gapCount: (n: number) => plural(n, 'gap', 'gaps'),
     gapsHint: 'Some pictures are missing: open it to see when and why.',
     share: 'Share',
-    shareBody: 'Anyone with the link can watch and download this recording until it expires.',
+    shareBody:
+      'Anyone with the link can watch and download this recording until it expires. Programs that play it as HLS may show up to two minutes before and after it.',
     shareFor: 'Valid for',
     shareSpans: { '3600': '1 hour', '86400': '1 day', '604800': '7 days', '2592000': '30 days' },
     shareCreate: 'Create link',

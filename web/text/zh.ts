@@ -240,7 +240,8 @@ export const zh: Texts = {
     gapCount: (n: number) => `${n} 处缺失`,
     gapsHint: '有画面缺失：打开查看时间和原因。',
     share: '分享',
-    shareBody: '在过期之前，任何持有链接的人都可以观看和下载此录制。',
+    shareBody:
+      '在过期之前，任何持有链接的人都可以观看和下载此录制。以 HLS 播放的程序可能会显示其前后各至多两分钟的画面。',
     shareFor: '有效期',
     shareSpans: { '3600': '1 小时', '86400': '1 天', '604800': '7 天', '2592000': '30 天' },
     shareCreate: '创建链接',

@@ -109,3 +109,20 @@ test('what a token may not see is not asked for again and again', async () => {
   expect(resource.error.value?.status).toBe(403)
   leave()
 })
+
+test('a server that takes a question and never answers is said to be silent, and asked again', async () => {
+  const load = vi.fn<(signal: AbortSignal) => Promise<number>>().mockResolvedValueOnce(7)
+  load.mockImplementation(
+    (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  )
+  const resource = createResource(load)
+  const leave = resource.watch()
+  await vi.advanceTimersByTimeAsync(2000 + 9000)
+  expect(resource.error.value).toBeUndefined()
+  await vi.advanceTimersByTimeAsync(1500)
+  expect(resource.error.value).toMatchObject({ status: 0, message: expect.stringMatching(/does not answer/) })
+  expect(resource.value.value).toBe(7)
+  await vi.advanceTimersByTimeAsync(4000)
+  expect(load).toHaveBeenCalledTimes(3)
+  leave()
+})

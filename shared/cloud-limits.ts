@@ -66,6 +66,7 @@ export const rawFileBytesMax = 128 * MiB // segmentBytesMax and the longest GOP 
 export const rawJsonBytesMax = 4 * MiB // 10 000 gaps of 100 bytes in each of three streams.
 export const sendAgainMax = 500 // Tasks sent for again in one run of `expire`: a minute of DynamoDB; the next run goes on.
 export const expireParallel = 32 // Five requests of 20 ms for a segment: 320 a second, as 9600 cameras of 30 s make.
+export const deletingMsMax = 15 * 60_000 // A function lives no longer: by then the objects of a deleted segment are gone.
 export const requeueAfterMs = 15 * 60_000 // A mux takes seconds: after this its message was lost (DESIGN.md, Upload).
 export const wakeLostMax = 200 // Segments looked for in one check of a recording; what has come by the next leaves room for others.
 export const wakeLostParallel = 8 // A look takes 20 ms: half a second for all.

@@ -240,6 +240,7 @@ export const uploadRefusalsMax = 5 // A segment that the store refuses so often 
 export const uploadDenialsMax = 3 // Fresh addresses that the store denied, one after another: no passing fault any more.
 export const uploadIdleMs = 30_000 // The ring wakes the uploader; this is for a wake-up that was missed.
 export const unmuxedWatchMax = 10_000 // Confirmed segments that are asked for again until they are MP4: 2 MB of memory.
+export const unmuxedAfterStartMax = 2000 // What 100 cameras seal in the 20 minutes before a stop: 40 questions, once.
 export const unmuxedAskMs = 960_000 // A minute after the 15 after which the cloud queues again: one question for most segments.
 export const heartbeatMs = 60_000 // An agent is shown offline after three of them.
 export const unfinishedClaimsMax = 100 // Told with each heartbeat, 6 kB for a few streams each; with more of them nothing is deleted.

@@ -46,6 +46,9 @@ export class Claims {
       const before = db.all('select stream, from_ms from claim where recording = ?', id)
       db.run('delete from claim where recording = ?', id)
       for (const stream of recording.streams) {
+        const held = ({ stream: name, from_ms }: Record<string, unknown>) =>
+          name === stream.name && Number(from_ms) <= stream.from
+        if (!before.some(held)) db.doubtUploaded(stream.name, stream.from, stream.to)
         db.run(
           'insert or replace into claim values (?, ?, ?, ?, ?)',
           ...[stream.name, stream.from, stream.to, Number(state !== 'closed'), id],

@@ -163,7 +163,7 @@ function finishDel({ fs, layout, db, report, rebuild }: Context, place: SegmentP
     settleGone(
       db,
       report,
-      { ...rowOf(read.manifest, read.files), claimed: false, deleting: false },
+      { ...rowOf(read.manifest, read.files), claimed: false, doubted: false, deleting: false },
       'recycled',
     )
   deleteBytes(fs, layout, place, 'del')

@@ -15,6 +15,8 @@ export type StoredSegment = SegmentPlace & {
   /** A unit followed at once: see `SegmentEnd`. */
   continued: boolean
   uploaded: boolean
+  /** Was confirmed, and was claimed anew since: the store may have deleted it meanwhile. */
+  doubted: boolean
   local: boolean
   claimed: boolean
   deleting: boolean
@@ -53,7 +55,10 @@ pragma user_version = 1;
 const overlapsClaim = `exists (select 1 from claim c where c.stream = segment.stream
   and c.from_ms < segment.to_ms and (c.to_ms is null or c.to_ms > segment.from_ms))`
 
-const isPending = `local = 1 and uploaded = 0 and deleting = 0
+/** The column `uploaded`: 0 no, 1 yes, 2 confirmed once and to be asked for again. */
+const notUploaded = 'uploaded in (0, 2)'
+
+const isPending = `local = 1 and ${notUploaded} and deleting = 0
   and (claimed = 1 or stream in (select value from json_each(?)))
   and stream not in (select value from json_each(?))`
 
@@ -99,7 +104,7 @@ export class RingDb implements Disposable {
   }
 
   /** Its `claimed` is computed from the claims. */
-  putSegment(segment: Omit<StoredSegment, 'claimed' | 'deleting'>): void {
+  putSegment(segment: Omit<StoredSegment, 'claimed' | 'deleting' | 'doubted'>): void {
     const { stream, epoch, seq } = segment
     this.#run(
       'insert or replace into segment values (?,?,?,?,?,?,?,?,?,?,?,0,0,?)',
@@ -176,8 +181,8 @@ export class RingDb implements Disposable {
   toRecycle(kind: 'uploaded' | 'unclaimed' | 'any', keep: readonly string[]): StoredSegment | undefined {
     const where = {
       uploaded: 'uploaded = 1',
-      unclaimed: 'uploaded = 0 and claimed = 0 and stream not in (select value from json_each(?))',
-      any: 'uploaded = 0',
+      unclaimed: `${notUploaded} and claimed = 0 and stream not in (select value from json_each(?))`,
+      any: notUploaded,
     }[kind]
     const bound = kind === 'unclaimed' ? [JSON.stringify(keep)] : []
     return this.#segments(
@@ -200,6 +205,25 @@ export class RingDb implements Disposable {
 
   setUploaded(place: SegmentPlace): void {
     this.#run('update segment set uploaded = 1 where stream = ? and epoch = ? and seq = ?', ...placeOf(place))
+  }
+
+  /** Of what a new claim covers. */
+  doubtUploaded(stream: string, from: number, to: number | null): void {
+    this.#run(
+      `update segment set uploaded = 2 where stream = ? and to_ms > ? and (? is null or from_ms < ?)
+       and uploaded = 1 and local = 1 and deleting = 0`,
+      ...[stream, from, to, to],
+    )
+  }
+
+  /** Confirmed and still here, newest first. Two questions, each in the order of the index. */
+  lastUploaded(sinceMs: number, limit: number): StoredSegment[] {
+    const newest = (claimed: number) =>
+      this.#segments(
+        'where local = 1 and uploaded = 1 and claimed = ? and from_ms >= ? order by from_ms desc limit ?',
+        ...[claimed, sinceMs, limit],
+      )
+    return [...newest(0), ...newest(1)].sort((a, b) => b.from - a.from).slice(0, limit)
   }
 
   setDeleting(place: SegmentPlace): void {
@@ -338,6 +362,7 @@ function toSegment(row: Record<string, unknown>): StoredSegment {
     continues: row.continues === 1,
     continued: row.continued === 1,
     uploaded: row.uploaded === 1,
+    doubted: row.uploaded === 2,
     local: row.local === 1,
     claimed: row.claimed === 1,
     deleting: row.deleting === 1,

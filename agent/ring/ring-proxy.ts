@@ -1,5 +1,6 @@
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Gap, Manifest } from '../../shared/contract/segment.ts'
+import type { SegmentToUpload } from '../../shared/contract/upload-api.ts'
 import { AppError } from '../../shared/error.ts'
 import { ringBatchMs, ringQueueBytesMax } from '../../shared/limits.ts'
 import type { AccessUnit, CodecConfig } from '../../shared/media/access-unit.ts'
@@ -138,6 +139,10 @@ export class RingProxy implements Ring {
 
   async pendingUploads({ limit }: { limit: number }): Promise<PendingUploads> {
     return await this.#call('pendingUploads', limit)
+  }
+
+  async lastUploaded({ sinceMs, limit }: { sinceMs: number; limit: number }): Promise<SegmentToUpload[]> {
+    return await this.#call('lastUploaded', sinceMs, limit)
   }
 
   async read(key: SegmentKey, ext: string, offset: number, length: number): Promise<Uint8Array> {

@@ -3,7 +3,10 @@ import type { StoredSegment } from './ring-db.ts'
 import type { SealedFile } from './seal.ts'
 
 /** The row of a segment that was sealed a moment ago, or found. */
-export function rowOf(manifest: Manifest, files: SealedFile[]): Omit<StoredSegment, 'claimed' | 'deleting'> {
+export function rowOf(
+  manifest: Manifest,
+  files: SealedFile[],
+): Omit<StoredSegment, 'claimed' | 'deleting' | 'doubted'> {
   const { stream, epoch, seq, from, to, continues } = manifest
   return {
     ...{ stream, epoch, seq, from, to, continues, files },

@@ -1,5 +1,6 @@
 import type { Recording } from '../../shared/contract/recording.ts'
 import type { Gap } from '../../shared/contract/segment.ts'
+import type { SegmentToUpload } from '../../shared/contract/upload-api.ts'
 import { AppError } from '../../shared/error.ts'
 import { ringReadBytesMax } from '../../shared/limits.ts'
 import type { Claims } from './claims.ts'
@@ -93,11 +94,17 @@ export class StorageCalls {
     const always = this.#streamsThat('always')
     const never = this.#streamsThat('never')
     const segments = this.#db.pending(always, never, limit).map((segment) => {
-      const { stream, epoch, seq, from, to, sizeBytes, files } = segment
-      return { stream, epoch, seq, from, to, sizeBytes, files }
+      const { stream, epoch, seq, from, to, sizeBytes, files, doubted } = segment
+      return { stream, epoch, seq, from, to, sizeBytes, files, ...(doubted && { again: true as const }) }
     })
     const total = this.#db.pendingTotal(always, never)
     return { segments, recordings: this.#claims.pending(limit), total }
+  }
+
+  lastUploaded(sinceMs: number, limit: number): SegmentToUpload[] {
+    return this.#db
+      .lastUploaded(sinceMs, limit)
+      .map(({ stream, epoch, seq, files }) => ({ stream, epoch, seq, files }))
   }
 
   read(place: SegmentPlace, ext: string, offset: number, length: number): Uint8Array {

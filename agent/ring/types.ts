@@ -148,6 +148,8 @@ export type Ring = AsyncDisposable & {
   /** Oldest first. */
   unfinishedClaims(limit: number): Promise<UnfinishedClaim[]>
   pendingUploads(options: { limit: number }): Promise<PendingUploads>
+  /** Confirmed segments that are still here and begin at or after a wall ms, newest first. */
+  lastUploaded(options: { sinceMs: number; limit: number }): Promise<SegmentToUpload[]>
   /** Bytes of one file of a sealed segment; fewer than `length` at its end. `NotFound` when it is gone, `DataLoss` when the disk cannot read it. */
   read(key: SegmentKey, ext: string, offset: number, length: number): Promise<Uint8Array>
   /**

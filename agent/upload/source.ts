@@ -13,6 +13,8 @@ export type UploadSource = {
     recordings: PendingRecording[]
     total: { segments: number; bytes: number }
   }>
+  /** Confirmed, still here, and begun at or after a wall ms; newest first. */
+  lastUploaded(options: { sinceMs: number; limit: number }): Promise<SegmentToUpload[]>
   /** Recordings of which the cloud does not know the end: it keeps what they may still name. */
   unfinishedClaims(limit: number): Promise<{ from: number; streams: string[] }[]>
   /** Fewer bytes than asked only at the end of the file; `NotFound` when it was recycled meanwhile. */

@@ -47,7 +47,8 @@ export class UploadPass {
       this.#mayBeStored = false
       return 0
     }
-    const known = this.#mayBeStored ? await this.#options.api.status(batch.map(asQuestion), signal) : []
+    const asksFirst = this.#mayBeStored || batch.some(({ again }) => again)
+    const known = asksFirst ? await this.#options.api.status(batch.map(asQuestion), signal) : []
     let confirmed = await this.#settleAll(batch, known)
     const wanted = batch
       .map((segment, i) => ({
@@ -161,8 +162,8 @@ export class UploadPass {
 }
 
 /** The API's own shape: the ring's rows know more than the cloud is asked. */
-function asQuestion({ stream, epoch, seq, files }: PendingSegment): SegmentToUpload {
-  return { stream, epoch, seq, files }
+function asQuestion({ stream, epoch, seq, files, again }: PendingSegment): SegmentToUpload {
+  return { stream, epoch, seq, files, ...(again && { again }) }
 }
 
 function asRef({ stream, epoch, seq }: PendingSegment) {

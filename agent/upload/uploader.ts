@@ -1,6 +1,8 @@
 import { AppError } from '../../shared/error.ts'
 import {
   heartbeatMs,
+  tombstoneS,
+  unmuxedAfterStartMax,
   uploadAuthRetryMs,
   uploadBackoffMaxMs,
   uploadBatchMax,
@@ -170,8 +172,11 @@ class UploadLoop {
 
   async run(): Promise<void> {
     const { signal } = this.#stop
+    let isWatching = false
     while (!signal.aborted) {
       try {
+        if (!isWatching) await this.#watchLast()
+        isWatching = true
         if (this.#error && stateOf(this.#error) === 'auth') await this.#beat() // The one question a minute.
         const confirmed = await this.#runOnce()
         if (confirmed > 0 || this.#pending.segments === 0) this.#denials.stored()
@@ -182,6 +187,14 @@ class UploadLoop {
         await this.#waitAfter(AppError.from(cause))
       }
     }
+  }
+
+  /** Which of them are MP4s, the process before this one knew. Of older ones the cloud may have forgotten a deletion. */
+  async #watchLast(): Promise<void> {
+    const { source, clock } = this.#options
+    const sinceMs = clock.nowMs() - tombstoneS * 1000
+    const last = await source.lastUploaded({ sinceMs, limit: unmuxedAfterStartMax })
+    for (const segment of last) this.#watch.add(segment)
   }
 
   /** Recordings, then one batch of segments. Answers how many were confirmed; 0: nothing more to do now. */

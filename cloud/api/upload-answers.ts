@@ -1,5 +1,11 @@
 import type { z } from 'zod'
-import { rawFileBytesMax, rawJsonBytesMax, requeueAfterMs, uploadUrlS } from '../../shared/cloud-limits.ts'
+import {
+  deletingMsMax,
+  rawFileBytesMax,
+  rawJsonBytesMax,
+  requeueAfterMs,
+  uploadUrlS,
+} from '../../shared/cloud-limits.ts'
 import { keys, type SegmentId, soundFiles } from '../../shared/contract/segment.ts'
 import type {
   recordingsRequest,
@@ -14,7 +20,7 @@ import { AppError } from '../../shared/error.ts'
 import { rawCreatedEvent } from '../jobs/raw-event.ts'
 import type { ObjectHead } from '../ports.ts'
 import { getRecording } from '../rows/recording.ts'
-import { findSegment, type SegmentRow } from '../rows/segment.ts'
+import { findSegment, getSegment, type SegmentRow } from '../rows/segment.ts'
 import type { ApiPorts } from './route.ts'
 
 type File = SegmentToUpload['files'][number]
@@ -70,7 +76,14 @@ export async function segmentStatus(
     segment.files.map(async (file) => ({ file, head: await ports.store.head(keys.raw(id, file.ext)) })),
   )
   if (heads.some(({ file, head }) => head && !isSame(file, head))) return answer('mismatch')
-  const row = await findSegment(ports.catalogue, id)
+  const found = await findSegment(ports.catalogue, id)
+  const row = found?.deletedAt !== undefined && segment.again ? await forgetDeleted(ports, found) : found
+  // Nothing is sent that is already there: so the agent asks again until the deletion is through.
+  if (row?.deletedAt !== undefined && segment.again)
+    return answer(
+      'missing',
+      segment.files.map(({ ext }) => ext),
+    )
   if (row?.status === 'FAILED') return answer('quarantined')
   // Its raw objects may be deleted by now: the job that did it had verified the MP4.
   if (row?.status === 'SUCCESS') return answer(fits(row, segment) ? 'muxed' : 'mismatch')
@@ -80,6 +93,17 @@ export async function segmentStatus(
   if (!manifest?.head) return answer('missing', stored)
   await wakeAgain(ports, keys.raw(id, 'json'), manifest.head)
   return answer('stored', stored)
+}
+
+/** From then on it is a segment that never came. The row as it is while something of it may still be deleted. */
+async function forgetDeleted(
+  { catalogue, clock }: ApiPorts,
+  found: SegmentRow,
+): Promise<SegmentRow | undefined> {
+  const row = await getSegment(catalogue, found, found.from) // `found` is an index's, and may be of a second ago.
+  if (row?.deletedAt === undefined || clock.nowMs() < row.deletedAt + deletingMsMax) return row
+  await catalogue.delete(row.pk, row.sk, row.version)
+  return undefined
 }
 
 function isSame(file: { sizeBytes: number; sha256: string }, head: ObjectHead): boolean {

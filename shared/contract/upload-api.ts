@@ -11,7 +11,11 @@ const number = z.number().int().min(0)
 const file = z.strictObject({ ext: z.enum(segmentFiles), sizeBytes: number, sha256 })
 
 const segmentKey = z.object({ stream: name, epoch: number, seq: number })
-const segment = segmentKey.extend({ files: z.array(file).min(1).max(8) })
+const segment = segmentKey.extend({
+  files: z.array(file).min(1).max(8),
+  /** Confirmed before, and claimed anew since: had the cloud deleted it, it is to come once more. */
+  again: z.literal(true).optional(),
+})
 export type SegmentToUpload = z.infer<typeof segment>
 
 const batch = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(uploadBatchMax)

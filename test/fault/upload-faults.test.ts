@@ -4,6 +4,7 @@ import { createCloudClient } from '../../agent/upload/cloud-client.ts'
 import { startUploader, type Uploader } from '../../agent/upload/uploader.ts'
 import { keys } from '../../shared/contract/segment.ts'
 import type { AppError } from '../../shared/error.ts'
+import { unmuxedAskMs } from '../../shared/limits.ts'
 import { type ApiRig, openApiRig } from '../support/api-rig.ts'
 import type { FakeClock } from '../support/fake-clock.ts'
 import { type Fault, type FaultServer, startFaultServer } from '../support/fault-server.ts'
@@ -171,6 +172,27 @@ test('B2: a link that comes and goes for an hour: what is there only grows, and 
   })
   expect(cuts).toBeGreaterThan(0)
   await expectStored()
+})
+
+test('an agent that was started anew asks for what it had confirmed: a lost notification is sent again', async () => {
+  const { store, queue } = rig.jobs.ports
+  clock.setWall(Date.now()) // Files on a disk have the machine's time.
+  const stored = fillSegment(new MemoryRing(), 7)
+  const before = new MemoryRing()
+  fillSegment(before, 7)
+  for (const { ext, sizeBytes, sha256 } of stored.files) {
+    const body = before.files.get(`cam/${stored.epoch}-7.${ext}`) ?? new Uint8Array()
+    const key = keys.raw({ ...stored, agent: 'lab' }, ext)
+    await store.put(key, body, { sizeBytes, sha256, contentType: 'application/octet-stream' })
+  }
+  const [lost] = await queue.receive('mux', { max: 1, visibilityS: 60 })
+  await queue.remove('mux', lost?.receipt ?? '')
+  ring.confirmedBefore.push(stored)
+  start()
+  await until(() => server.log.some((line) => line.includes('segments/status')), 10_000)
+  await until(() => clock.monotonicMs() > unmuxedAskMs + 120_000, 10_000)
+  expect((await queue.depth('mux')).waiting).toBe(1)
+  expect({ alarms, errors: rig.errors, puts: puts('h264') }).toEqual({ alarms: [], errors: [], puts: [] })
 })
 
 test('a lost answer is asked for, not sent again', async () => {

@@ -46,6 +46,13 @@ export class MemoryRing implements UploadSource {
     this.recordings.push({ id, rev, sizeBytes: body.length, sha256: sha256(body) })
   }
 
+  /** Of a process before this one. */
+  readonly confirmedBefore: PendingSegment[] = []
+
+  async lastUploaded() {
+    return this.confirmedBefore
+  }
+
   async unfinishedClaims() {
     return []
   }

@@ -119,6 +119,18 @@ test('a claim makes its segments wanted in the store; what is confirmed is not a
   await ring.markUploaded({ segments: [writer.key], recordings: [{ id: 'take-1', rev: 1 }] })
   expect(await ring.pendingUploads({ limit: 10 })).toMatchObject({ segments: [], recordings: [] })
   expect(await ring.segments({ stream: 'cam' })).toMatchObject([{ uploaded: true, local: true }])
+  const last = (sinceMs: number) => ring.lastUploaded({ sinceMs, limit: 10 })
+  expect(await last(startMs)).toMatchObject([{ seq: 1, files: pending.segments[0]?.files }])
+  expect(await last(startMs + 1)).toEqual([])
+
+  // The same claim in another revision asks for nothing; another one cannot know whether the store still has it.
+  const closed = { ...recording, createdAt: startMs, from: startMs, to: startMs + 1000, streams: [stream] }
+  await ring.saveRecording({ ...closed, rev: 2 })
+  expect((await ring.pendingUploads({ limit: 10 })).segments).toEqual([])
+  await ring.saveRecording({ ...closed, id: 'take-2' })
+  expect((await ring.pendingUploads({ limit: 10 })).segments).toMatchObject([{ seq: 1, again: true }])
+  await ring.markUploaded({ segments: [writer.key] })
+  expect((await ring.pendingUploads({ limit: 10 })).segments).toEqual([])
 })
 
 test('a second agent is sent away, and the directory is free again afterwards', async () => {

@@ -63,7 +63,7 @@ export function cameraAlarms(
       return [words.status.alarmCamera(name, why ?? words.live.waiting)]
     }
     const mine = open.find(({ id, state: goesOn }) => goesOn === 'open' && recordings.includes(id))
-    return mine ? [words.status.alarmSilent(name, mine.title ?? mine.id)] : []
+    return mine ? [words.status.alarmSilent(name, mine.title)] : []
   })
 }
 

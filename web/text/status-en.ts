@@ -51,8 +51,8 @@ export const statusEn = {
   alarmDead: (n: number) => `${plural(n, 'piece of work was', 'pieces of work were')} given up. See Tasks.`,
   alarmAgent: 'The recorder does not answer.',
   alarmCamera: (name: string, why: string) => `${name} gives no pictures: ${why}`,
-  alarmSilent: (name: string, title: string) =>
-    `${name} gives no pictures, and is being recorded in “${title}”.`,
+  alarmSilent: (name: string, title: string | undefined) =>
+    `${name} gives no pictures, and is being recorded${title === undefined ? '' : ` in “${title}”`}.`,
   alarmStoreDisk: (free: string) => `The disk of the archive is nearly full: ${free} are free.`,
   alarmFfmpeg: 'The archive has no FFmpeg: no thumbnails, and no sound for browsers. Run: npm run setup',
   alarmParts: (parts: string) => `The archive works only in part. No answer comes from: ${parts}.`,

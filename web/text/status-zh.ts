@@ -49,7 +49,8 @@ export const statusZh: typeof statusEn = {
   alarmDead: (n) => `${n} 项处理已放弃，请查看任务。`,
   alarmAgent: '录制端没有响应。',
   alarmCamera: (name, why) => `${name} 没有画面：${why}`,
-  alarmSilent: (name, title) => `${name} 没有画面，而“${title}”正在录制它。`,
+  alarmSilent: (name, title) =>
+    title === undefined ? `${name} 没有画面，而它正在被录制。` : `${name} 没有画面，而“${title}”正在录制它。`,
   alarmStoreDisk: (free) => `存档所在磁盘即将用满：仅剩 ${free}。`,
   alarmFfmpeg: '存档缺少 FFmpeg：没有缩略图，浏览器没有声音。请运行：npm run setup',
   alarmParts: (parts) => `存档只有部分可用，以下没有应答：${parts}。`,

@@ -26,6 +26,8 @@ export class MpegTsSource {
   #pictures: { codec: NalCodec; parser: VideoUnitParser } | undefined
   #audioClock: { config: AdtsFrame['config']; clock: AudioClock } | undefined
   #nextSoundTicks: number | undefined
+  #soundLost = false
+  #lastSoundMs: number | undefined
   readonly #nextEpoch: () => number
   #epoch = 0
   #spacing = usualSpacing
@@ -118,7 +120,10 @@ export class MpegTsSource {
   }
 
   #takeSound({ payload, pts, damaged, lossBefore }: TsPayload, at: Moment): void {
-    if (damaged || lossBefore) this.#sound.clear()
+    if (damaged || lossBefore) {
+      this.#sound.clear()
+      this.#soundLost = true
+    }
     let isAnchored = false
     for (const frame of this.#sound.push(payload)) {
       if (!frame.carried && !isAnchored) {
@@ -136,6 +141,8 @@ export class MpegTsSource {
     if (this.#audioClock?.config !== config) this.#audioClock = { config, clock: new AudioClock(config) }
     const time = this.#time('audio', ticks, at)
     const { ptsMs } = this.#audioClock.clock.next(time.ptsMs)
+    this.#soundGapBefore(ptsMs)
+    this.#lastSoundMs = ptsMs
     this.#seen(ptsMs)
     const { timeSource } = time
     this.#output.unit({
@@ -169,6 +176,13 @@ export class MpegTsSource {
 
   #seen(ptsMs: number): void {
     this.#lastPtsMs = Math.max(this.#lastPtsMs ?? ptsMs, ptsMs)
+  }
+
+  #soundGapBefore(toMs: number): void {
+    const fromMs = this.#lastSoundMs
+    if (this.#soundLost && fromMs !== undefined)
+      this.#output.gap({ fromMs: Math.min(fromMs, toMs), toMs, cause: 'sequence' })
+    this.#soundLost = false
   }
 
   #gapBefore(ptsMs: number, harm: Pick<TsPayload, 'damaged' | 'lossBefore'>): SourceGap | undefined {

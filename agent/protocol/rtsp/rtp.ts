@@ -114,7 +114,8 @@ export class RtpSequencer {
     if (this.#ssrc !== packet.ssrc) return this.#restart(packet, arrivalMs)
     const ahead = signed16(packet.sequence - this.#next)
     if (ahead === 0) return [this.#give(packet, 0, arrivalMs), ...this.#consecutive()]
-    if (ahead > rtpSequenceJumpMax || ahead < -rtpMisorderMax) return this.#stray(packet, arrivalMs)
+    const lateMax = this.#reorders ? rtpMisorderMax : 0
+    if (ahead > rtpSequenceJumpMax || ahead < -lateMax) return this.#stray(packet, arrivalMs)
     if (ahead < 0) {
       this.figures.late += 1
       return []

@@ -138,6 +138,20 @@ describe.skipIf(!hasProgram('ffmpeg') || !hasProgram('ffprobe'))('streams that F
     expect(units.some(({ damaged }) => damaged)).toBe(true)
   })
 
+  test('lost sound is a gap, from the last frame before it to the next', () => {
+    const bytes = made(...h264)
+    const soundPid = 0x101
+    const places = Array.from({ length: bytes.length / 188 }, (_, n) => n * 188)
+    const ofSound = places.filter((at) => (bytes.readUInt16BE(at + 1) & 0x1fff) === soundPid)
+    const hole = ofSound[Math.floor(ofSound.length / 2)] ?? 0
+    const { units, gaps } = read(Buffer.concat([bytes.subarray(0, hole), bytes.subarray(hole + 188)]))
+    expect(gaps).toMatchObject([{ cause: 'sequence' }])
+    const stamps = units.filter(({ track }) => track === 'audio').map(({ ptsMs }) => ptsMs)
+    const next = stamps.indexOf(gaps[0]?.toMs ?? Number.NaN)
+    expect(stamps[next - 1]).toBe(gaps[0]?.fromMs)
+    expect(units.some(({ damaged }) => damaged)).toBe(false)
+  })
+
   test('bytes in between, and a beginning in the middle: it is found again', () => {
     const bytes = made(...h264)
     const noise = Buffer.concat([

@@ -79,6 +79,17 @@ describe('the order of packets', () => {
     expect(sequencer.push(packet(801), 0)).toMatchObject([{ packet: { sequence: 801 }, lost: 1 }])
   })
 
+  test('over TCP nothing is late: a small step back is another numbering, too', () => {
+    const sequencer = new RtpSequencer({ reorders: false })
+    for (let sequence = 0; sequence < 50; sequence += 1) sequencer.push(packet(sequence), 0)
+    const given = [0, 1, 2, 3].flatMap((sequence) => sequencer.push(packet(sequence), 0))
+    expect(given).toMatchObject([
+      { packet: { sequence: 1 }, lost: 1 },
+      { packet: { sequence: 2 }, lost: 0 },
+      { packet: { sequence: 3 }, lost: 0 },
+    ])
+  })
+
   test('what waited when another numbering began is given before it', () => {
     const sequencer = new RtpSequencer({ reorders: true })
     for (const sequence of [10, 12, 14]) sequencer.push(packet(sequence), 0)

@@ -36,7 +36,7 @@ const segmentMs = 60_000
 const pictureMs = 33
 const soundMs = (1024 * 1000) / 44_100
 
-tuneHeap(30) // As the cloud.
+tuneHeap({ growPercent: 30, isPrompt: false }) // As the cloud.
 
 /** Picture and sound of one minute of the stream. */
 function segmentAt(seq: number): SealedSegment {

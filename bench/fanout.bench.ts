@@ -72,7 +72,7 @@ async function ours() {
   return entries.map(([name], i) => ({
     name,
     start: ['node', '--max-semi-space-size=4', program, '--data', data, '--config', paths[i]],
-    env: { NODE_COMPILE_CACHE: join(data, 'compile-cache') },
+    env: { NODE_COMPILE_CACHE: join(data, 'compile-cache'), MALLOC_ARENA_MAX: '2' }, // As `up` starts it.
     port: ports.http,
     ...urls(ports.http, ports.rtmp, `?token=${token}`),
   }))

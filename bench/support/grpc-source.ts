@@ -9,7 +9,7 @@ import { tuneHeap } from '../../shared/node/heap.ts'
 import { openGrpcRig } from '../../test/support/grpc-rig.ts'
 import { syntheticPicture } from '../../test/support/synthetic.ts'
 
-tuneHeap(150) // As the agent.
+tuneHeap({ growPercent: 60, isPrompt: true }) // As the agent.
 const [streams = 1, fps = 25, bytes = 20_000] = process.argv.slice(2).map(Number)
 const rig = await openGrpcRig()
 const publishers = Array.from({ length: streams }, (_, i) => rig.publish(`cam-${i}`))

@@ -19,7 +19,7 @@ import { openLocalCloud } from './local-cloud.ts'
 import { lookAtMachine } from './machine.ts'
 import { startWorkers } from './worker.ts'
 
-tuneHeap(30) // Jobs stream: nothing here is in a hurry, and an export of eight hours is to stay below 200 MB.
+tuneHeap({ growPercent: 30, isPrompt: false }) // Jobs stream: nothing here is in a hurry, and an export of eight hours is to stay below 200 MB.
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, 'keep-days': { type: 'string' } } })
 

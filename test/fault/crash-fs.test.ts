@@ -278,7 +278,8 @@ test('no power cut breaks a promise', () => {
       }
       if (!loseIndex) {
         for (const row of streams.flatMap((stream) => db.segments(stream, -8e15, 8e15))) {
-          if (promised.uploaded.has(nameOf(row))) expect(row.uploaded).toBe(true)
+          // A claim that came behind the upload asks for it again.
+          if (promised.uploaded.has(nameOf(row))) expect(row.uploaded || row.doubted).toBe(true)
         }
       }
       const after = start(fs, db, quotaBytes)

@@ -27,7 +27,11 @@ const openCloud = () =>
     if (incoming.url === '/v1/cut') return void answer.writeHead(200).write('half', () => answer.destroy())
     if (incoming.url === '/v1/endless') return void endless(answer)
     const hash = createHash('sha256')
-    await pipeline(incoming, hash)
+    const isWhole = await pipeline(incoming, hash).then(
+      () => true,
+      () => false, // The agent has cut it.
+    )
+    if (!isWhole) return
     seen.push({ url: incoming.url ?? '', headers: incoming.headers, sha256: hash.digest('hex') })
     if (incoming.url?.startsWith('/store/'))
       answer.writeHead(200, { 'content-length': large.length }).end(large)
